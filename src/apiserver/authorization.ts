@@ -1,0 +1,26 @@
+import type { UserInfo } from "../api/user.ts";
+
+/** A request as authorization sees it. For a path that is no resource, only `user`, `verb` and `path` are set. */
+export interface AuthorizationAttributes {
+  readonly user: UserInfo;
+  /** `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`, and special verbs like `bind`. */
+  readonly verb: string;
+  readonly path?: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+export interface AuthorizationDecision {
+  readonly decision: "allow" | "deny" | "no-opinion";
+  /** Why; shown to the client after `forbidden:` where the request is refused. */
+  readonly reason?: string;
+}
+
+/** Decides whether a user may do something. Answered from memory on the hot path. */
+export interface Authorizer {
+  authorize(attributes: AuthorizationAttributes): AuthorizationDecision | Promise<AuthorizationDecision>;
+}
