@@ -1,0 +1,17 @@
+#!/bin/sh
+# npm test: makes the machine ready as the launcher does, then runs the checks and every test.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/machine.sh node "$PWD" "$PWD/.node"
+read -r node <.node/path
+PATH=$(dirname "$node"):$PWD/node_modules/.bin:$PATH
+export PATH
+if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; then
+  sh scripts/machine.sh packages
+  sh scripts/machine.sh test-packages
+fi
+tsc --noEmit
+biome check .
+node --test --test-concurrency=2 --test-timeout=300000 'src/**/*.test.ts' 'test/*.test.ts' 'test/simulation/**/*.test.ts'
+# These start real nodes, so one file at a time.
+node --test --test-concurrency=1 --test-timeout=600000 'test/integration/**/*.test.ts' 'test/e2e/**/*.test.ts'
