@@ -1,0 +1,9 @@
+import { podTemplates } from "../../resource-types.ts";
+import type { PodTemplate } from "../../types/core.v1.ts";
+import { define } from "../define.ts";
+
+export const podTemplate = define<PodTemplate>({
+  type: podTemplates,
+  singular: "podtemplate",
+  generation: true,
+});

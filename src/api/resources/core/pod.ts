@@ -1,0 +1,32 @@
+import type { ResourceDefinition } from "../../resource-definition.ts";
+import { pods } from "../../resource-types.ts";
+import type { Pod } from "../../types/core.v1.ts";
+import { define } from "../define.ts";
+
+const definition: ResourceDefinition<Pod> = {
+  type: pods,
+  singular: "pod",
+  shortNames: ["po"],
+  categories: ["all"],
+  hasStatus: true,
+  generation: true,
+  selectableFields: {
+    "spec.nodeName": (pod) => pod.spec?.nodeName ?? "",
+    "spec.restartPolicy": (pod) => pod.spec?.restartPolicy ?? "",
+    "spec.schedulerName": (pod) => pod.spec?.schedulerName ?? "",
+    "spec.serviceAccountName": (pod) => pod.spec?.serviceAccountName ?? "",
+    "spec.hostNetwork": (pod) => String(pod.spec?.hostNetwork === true),
+    "status.phase": (pod) => pod.status?.phase ?? "",
+    "status.podIP": (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? "",
+    "status.nominatedNodeName": (pod) => pod.status?.nominatedNodeName ?? "",
+  },
+  gracePeriodSeconds(pod, requested) {
+    const { nodeName, terminationGracePeriodSeconds } = pod.spec ?? {};
+    const phase = pod.status?.phase;
+    if (!nodeName || phase === "Failed" || phase === "Succeeded") return 0;
+    const seconds = requested ?? terminationGracePeriodSeconds ?? 0;
+    return seconds < 0 ? 1 : seconds;
+  },
+};
+
+export const pod = define(definition);

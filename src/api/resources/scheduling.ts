@@ -1,0 +1,9 @@
+import { priorityClasses } from "../resource-types.ts";
+import type { PriorityClass } from "../types/scheduling.v1.ts";
+import { define } from "./define.ts";
+
+export const priorityClass = define<PriorityClass>({
+  type: priorityClasses,
+  singular: "priorityclass",
+  shortNames: ["pc"],
+});
