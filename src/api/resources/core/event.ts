@@ -1,6 +1,7 @@
 import { events } from "../../resource-types.ts";
 import type { Event, ObjectReference } from "../../types/core.v1.ts";
 import { define } from "../define.ts";
+import { eventsGroupConversion } from "./event-conversion.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -25,6 +26,7 @@ export const event = define<Event>({
   shortNames: ["ev"],
   createOnUpdate: true,
   timeToLiveMs: HOUR_MS,
+  conversions: { v1: eventsGroupConversion },
   selectableFields: {
     ...referenceSelectors(),
     reason: (event) => event.reason ?? "",
