@@ -1,0 +1,2 @@
+/** Looking at IP addresses as text; no socket is opened. */
+export { isIP, isIPv4, isIPv6 } from "node:net";
