@@ -55,7 +55,7 @@ export const forbidden = (subject: Subject, name: string | undefined, message: s
     "Forbidden",
     subject.resource === ""
       ? `forbidden: ${message}`
-      : `${qualified(subject)} ${JSON.stringify(name ?? "")} is forbidden: ${message}`,
+      : `${qualified(subject)}${name ? ` ${JSON.stringify(name)}` : ""} is forbidden: ${message}`,
     about(subject, name),
   );
 export const notFound = (subject: Subject, name: string) =>

@@ -1,0 +1,31 @@
+import type { UserInfo } from "../../api/user.ts";
+import type { ApiRequest, Reply } from "../http/exchange.ts";
+import type { RequestInfo } from "../request-info.ts";
+
+/** A request on its way through the filters, with what they found out about it. */
+export interface RequestContext {
+  readonly request: ApiRequest;
+  readonly info: RequestInfo;
+  /** Identifies the request in logs and in the Audit-ID header. */
+  readonly auditId: string;
+  /** Set by authentication, replaced by impersonation. Before: the anonymous user. */
+  user: UserInfo;
+  /** Texts of the answer's Warning headers. */
+  readonly warnings: string[];
+}
+
+/** The end of the chain: answers the request. Throws StatusErrors. */
+export type Endpoint = (context: RequestContext) => Promise<Reply>;
+
+/** One filter: answers by itself, or by `next`, perhaps changing the context before or the reply after. */
+export type Filter = (context: RequestContext, next: Endpoint) => Promise<Reply>;
+
+/** An endpoint behind filters; the first filter is the outermost. */
+export function chain(filters: readonly Filter[], endpoint: Endpoint): Endpoint {
+  return filters.reduceRight<Endpoint>((next, filter) => (context) => filter(context, next), endpoint);
+}
+
+export const ANONYMOUS: UserInfo = { name: "system:anonymous", groups: ["system:unauthenticated"] };
+export const AUTHENTICATED_GROUP = "system:authenticated";
+/** Members may do everything and are exempt from the limits on requests in flight. */
+export const MASTERS_GROUP = "system:masters";

@@ -1,0 +1,41 @@
+import { tooManyRequests } from "../../api/status-error.ts";
+import { isLongRunning } from "../request-info.ts";
+import { type Filter, MASTERS_GROUP } from "./context.ts";
+
+/** Upstream's defaults of --max-requests-inflight and --max-mutating-requests-inflight. */
+export const MAX_READING = 400;
+export const MAX_MUTATING = 200;
+/** What a refused client is told to wait. */
+const RETRY_AFTER_SECONDS = 1;
+const READING_VERBS = new Set(["get", "list", "watch"]);
+
+export interface InFlight {
+  reading: number;
+  mutating: number;
+  longRunning: number;
+}
+
+/**
+ * Refuses requests beyond so many at once (0: no limit) with a 429, apart from long-running ones and those of
+ * `system:masters`. `inFlight` is kept up to date for the metrics.
+ */
+export function maxInFlight(limits: { reading: number; mutating: number }, inFlight: InFlight): Filter {
+  return async (context, next) => {
+    let kind: keyof InFlight;
+    if (isLongRunning(context.info)) {
+      kind = "longRunning";
+    } else {
+      kind = READING_VERBS.has(context.info.verb) ? "reading" : "mutating";
+      const limit = limits[kind];
+      if (limit > 0 && inFlight[kind] >= limit && !context.user.groups.includes(MASTERS_GROUP)) {
+        throw tooManyRequests("Too many requests, please try again later.", RETRY_AFTER_SECONDS);
+      }
+    }
+    inFlight[kind]++;
+    try {
+      return await next(context);
+    } finally {
+      inFlight[kind]--;
+    }
+  };
+}

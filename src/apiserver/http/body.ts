@@ -1,0 +1,76 @@
+import { requestEntityTooLarge } from "../../api/status-error.ts";
+import type { Reply, RequestBody } from "./exchange.ts";
+
+/** Pieces of a reply are joined up to this many bytes per write: the cost is per write, not per byte. */
+export const WRITE_CHUNK_BYTES = 256 * 1024;
+
+const tooLarge = (limit: number) => requestEntityTooLarge(`Request entity too large: limit is ${limit}`);
+
+/** A request body over a stream of chunks. `declared` is the content-length, where there was one. */
+export function streamedBody(chunks: AsyncIterable<Uint8Array>, declared: string | undefined): RequestBody {
+  return {
+    stream: () => chunks,
+    async read(limit) {
+      if (declared !== undefined && Number(declared) > limit) throw tooLarge(limit);
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of chunks) {
+        length += chunk.length;
+        if (length > limit) throw tooLarge(limit);
+        parts.push(chunk);
+      }
+      return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+    },
+  };
+}
+
+/** A request body that is already in memory. */
+export function bufferedBody(bytes: Uint8Array): RequestBody {
+  return {
+    async *stream() {
+      if (bytes.length > 0) yield bytes;
+    },
+    async read(limit) {
+      if (bytes.length > limit) throw tooLarge(limit);
+      return bytes;
+    },
+  };
+}
+
+/** The length of a body that is not a stream. */
+export function bodyLength(body: Uint8Array | readonly Uint8Array[]): number {
+  if (body instanceof Uint8Array) return body.length;
+  let length = 0;
+  for (const piece of body) length += piece.length;
+  return length;
+}
+
+/** Joins small pieces into chunks of about WRITE_CHUNK_BYTES; big pieces are passed on as they are. */
+export function* writeChunks(body: Uint8Array | readonly Uint8Array[]): Generator<Uint8Array> {
+  if (body instanceof Uint8Array) {
+    for (let at = 0; at < body.length; at += WRITE_CHUNK_BYTES) yield body.subarray(at, at + WRITE_CHUNK_BYTES);
+    return;
+  }
+  let start = 0;
+  let length = 0;
+  for (let index = 0; index < body.length; index++) {
+    const piece = body[index]!;
+    if (length > 0 && length + piece.length > WRITE_CHUNK_BYTES) {
+      yield join(body.slice(start, index), length);
+      start = index;
+      length = 0;
+    }
+    length += piece.length;
+  }
+  if (length > 0) yield join(body.slice(start), length);
+}
+
+function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
+}
+
+/** The whole body as one array of bytes, where it is not a stream. */
+export function wholeBody(body: Exclude<Reply["body"], undefined>): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  return join(body as readonly Uint8Array[], bodyLength(body as readonly Uint8Array[]));
+}

@@ -1,0 +1,79 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { bodyLength, streamedBody, writeChunks } from "./body.ts";
+import { type ApiRequest, isStream, parseTarget, type Reply } from "./exchange.ts";
+import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
+
+/** Makes a request of an HTTP/2 stream. Undefined where its target is malformed. */
+export function http2Request(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders & { ":method"?: string; ":path"?: string; ":authority"?: string },
+  peer: PeerIdentity,
+): (ApiRequest & { lifetime: RequestLifetime }) | undefined {
+  const url = headers[":path"] ?? "/";
+  const target = parseTarget(url);
+  if (!target) return undefined;
+  const lifetime = new RequestLifetime();
+  stream.once("close", () => lifetime.end());
+  return {
+    method: headers[":method"] ?? "GET",
+    url,
+    path: target.path,
+    query: target.query,
+    headers: headers as ApiRequest["headers"],
+    body: streamedBody(stream, headers["content-length"]),
+    get signal() {
+      return lifetime.signal;
+    },
+    protocol: "HTTP/2.0",
+    certificate: peer.certificate,
+    certificateError: peer.certificateError,
+    remoteAddress: peer.remoteAddress,
+    upgradable: false,
+    lifetime,
+  };
+}
+
+/** Sends `reply` on `stream`; resolves when all of it was handed to the stream, or the client has gone. */
+export async function writeHttp2(stream: ServerHttp2Stream, reply: Reply, method: string): Promise<void> {
+  if (stream.destroyed || stream.closed) return;
+  const { body } = reply;
+  const headers: Record<string, string | string[] | number> = { ...reply.headers, ":status": reply.status };
+  if (body === undefined || method === "HEAD") {
+    if (body !== undefined && !isStream(body)) headers["content-length"] = bodyLength(body);
+    stream.respond(headers, { endStream: true });
+    return;
+  }
+  if (isStream(body)) {
+    stream.respond(headers);
+    await new Promise<void>((resolve) => {
+      stream.once("close", resolve);
+      body.start({
+        write: (chunk) => !stream.destroyed && stream.write(chunk),
+        onDrain: (callback) => void stream.on("drain", callback),
+        onClose: (callback) => (stream.destroyed ? callback() : void stream.once("close", callback)),
+        end: () => void stream.end(),
+        abort: (error) => void stream.destroy(error ?? new Error("answer broken off")),
+      });
+    });
+    return;
+  }
+  headers["content-length"] = bodyLength(body);
+  stream.respond(headers);
+  for (const chunk of writeChunks(body)) {
+    if (stream.destroyed) return;
+    if (!stream.write(chunk)) await drained(stream);
+  }
+  stream.end();
+}
+
+function drained(stream: ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off("drain", done);
+      stream.off("close", done);
+      resolve();
+    };
+    stream.on("drain", done);
+    stream.on("close", done);
+  });
+}

@@ -1,0 +1,168 @@
+import type { UserInfo } from "../../api/user.ts";
+import type { Transport, TransportRequest, TransportResponse } from "../../client/transport.ts";
+import { bufferedBody } from "./body.ts";
+import { type ApiRequest, type BodyStream, type Handler, isStream, parseTarget } from "./exchange.ts";
+import { RequestLifetime } from "./request-lifetime.ts";
+
+/** Bytes queued for a reader in this process, beyond which a stream is told to wait. */
+const QUEUE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A transport into `handler` (the whole filter chain) that speaks for `user`, without sockets. Bodies are handed over
+ * as they are: the receiver must not change their bytes.
+ */
+export function inProcessTransport(handler: Handler, user: UserInfo): Transport {
+  const running = new Set<RequestLifetime>();
+  let closed = false;
+  return {
+    async request(request) {
+      if (closed) throw new Error("the transport is closed");
+      request.signal?.throwIfAborted();
+      const target = parseTarget(request.path);
+      if (!target) throw new Error(`malformed path ${JSON.stringify(request.path)}`);
+      const lifetime = new RequestLifetime();
+      const body = typeof request.body === "string" ? Buffer.from(request.body) : (request.body ?? new Uint8Array());
+      const received: ApiRequest = {
+        method: request.method,
+        url: request.path,
+        path: target.path,
+        query: target.query,
+        headers: request.headers ?? {},
+        body: bufferedBody(body),
+        get signal() {
+          return lifetime.signal;
+        },
+        protocol: "in-process",
+        identity: user,
+        upgradable: false,
+      };
+      return answer(handler, received, request, lifetime, running);
+    },
+    async close() {
+      closed = true;
+      for (const lifetime of running) lifetime.end(new DOMException("the transport was closed", "AbortError"));
+    },
+  };
+}
+
+async function answer(
+  handler: Handler,
+  received: ApiRequest,
+  request: TransportRequest,
+  lifetime: RequestLifetime,
+  running: Set<RequestLifetime>,
+): Promise<TransportResponse> {
+  running.add(lifetime);
+  const onAbort = () => lifetime.end(request.signal!.reason);
+  request.signal?.addEventListener("abort", onAbort, { once: true });
+  const finish = () => {
+    running.delete(lifetime);
+    request.signal?.removeEventListener("abort", onAbort);
+    lifetime.end();
+  };
+  try {
+    const aborted = rejection(lifetime.signal);
+    const reply = await Promise.race([handler(received), aborted.promise]);
+    aborted.release();
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(reply.headers)) {
+      headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    }
+    const { body } = reply;
+    if (body === undefined || request.method === "HEAD") {
+      finish();
+      return { status: reply.status, headers, body: nothing() };
+    }
+    if (isStream(body)) return { status: reply.status, headers, body: streamed(body, lifetime, finish) };
+    finish();
+    return { status: reply.status, headers, body: pieces(body) };
+  } catch (error) {
+    finish();
+    throw error;
+  }
+}
+
+function rejection(signal: AbortSignal): { promise: Promise<never>; release(): void } {
+  let onAbort: () => void = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+  return { promise, release: () => signal.removeEventListener("abort", onAbort) };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function* pieces(body: Uint8Array | readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  if (body instanceof Uint8Array) yield body;
+  else yield* body;
+}
+
+/** Joins a pushing stream to a pulling reader. A reader that stops early ends the request. */
+function streamed(body: BodyStream, lifetime: RequestLifetime, finish: () => void): AsyncIterable<Uint8Array> {
+  const queue: Uint8Array[] = [];
+  let queued = 0;
+  let full = false;
+  let state = "open" as "open" | "ended" | "closed";
+  let failure: unknown;
+  let wake: (() => void) | undefined;
+  const drains: (() => void)[] = [];
+  const closes: (() => void)[] = [];
+  const close = (error?: unknown) => {
+    if (state === "closed") return;
+    state = "closed";
+    failure ??= error;
+    finish();
+    for (const callback of closes.splice(0)) callback();
+    wake?.();
+  };
+  lifetime.signal.addEventListener("abort", () => close(lifetime.signal.reason), { once: true });
+
+  body.start({
+    write(chunk) {
+      if (state !== "open") return false;
+      queue.push(chunk);
+      queued += chunk.length;
+      wake?.();
+      full = queued >= QUEUE_BYTES;
+      return !full;
+    },
+    onDrain: (callback) => void drains.push(callback),
+    onClose: (callback) => (state === "closed" ? callback() : void closes.push(callback)),
+    end() {
+      if (state !== "open") return;
+      state = "ended";
+      wake?.();
+    },
+    abort: (error) => close(error ?? new Error("answer broken off")),
+  });
+
+  return (async function* () {
+    try {
+      while (true) {
+        const chunk = queue.shift();
+        if (chunk) {
+          queued -= chunk.length;
+          if (full && queued < QUEUE_BYTES / 2) {
+            full = false;
+            for (const callback of drains) callback();
+          }
+          yield chunk;
+          continue;
+        }
+        if (state === "closed") {
+          if (failure) throw failure;
+          return;
+        }
+        if (state === "ended") return;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        wake = undefined;
+      }
+    } finally {
+      close();
+    }
+  })();
+}

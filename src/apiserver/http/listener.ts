@@ -1,0 +1,191 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import { badRequest } from "../../api/status-error.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Network } from "../../base/network.ts";
+import type { Handler, Reply } from "./exchange.ts";
+import { http1Request, writeHttp1, writeRaw } from "./http1-front.ts";
+import { http2Request, writeHttp2 } from "./http2-front.ts";
+import type { PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
+import { statusReply } from "./status-reply.ts";
+
+/** As Go's server: the headers of one request together. */
+export const MAX_HEADER_BYTES = 1024 * 1024;
+/** How long a client may take for its request's headers, and for a whole request, body included. */
+export const HEADERS_TIMEOUT_MS = 32_000;
+export const REQUEST_TIMEOUT_MS = 120_000;
+/** An HTTP/1.1 connection without a request is closed after so long. */
+export const KEEP_ALIVE_TIMEOUT_MS = 180_000;
+/** How long a TLS handshake may take. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Streams on one HTTP/2 connection: enough for all watches of a component. The limits on requests in flight protect the server. */
+export const MAX_CONCURRENT_STREAMS = 1000;
+/** Node refuses new streams while a session holds more than this many MB: room for several big lists. */
+const SESSION_MEMORY_MB = 256;
+
+export interface ListenOptions {
+  /** Absent: all addresses, IPv4 and IPv6. */
+  host?: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** PEM, with the chain. */
+  certificate: string | Buffer;
+  /** PEM. */
+  key: string | Buffer;
+  /** PEM of the CAs that client certificates are verified against. Absent: certificates are not asked for. */
+  clientCa?: string | Buffer;
+}
+
+export interface Listener {
+  readonly address: AddressInfo;
+  /** Serves a new certificate from the next connection on. */
+  setCertificate(certificate: string | Buffer, key: string | Buffer): void;
+  /** Takes no new connections, ends idle ones, and resolves when all are gone; after `graceMs` they are broken off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Serves `handler` over TLS with HTTP/2 and HTTP/1.1 on one port. Rejects where the port can't be had. */
+export async function listen(
+  handler: Handler,
+  options: ListenOptions,
+  { network, clock, logger }: { network: Network; clock: Clock; logger: Logger },
+): Promise<Listener> {
+  const secure = { cert: options.certificate, key: options.key, ca: options.clientCa };
+  const server = network.http2.createSecureServer({
+    ...secure,
+    allowHTTP1: true,
+    requestCert: options.clientCa !== undefined,
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.2",
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    maxSessionMemory: SESSION_MEMORY_MB,
+    settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES },
+    ...({
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    } as object),
+  });
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  let closing = false;
+
+  const serveHttp1 = async (message: IncomingMessage, response: ServerResponse) => {
+    const request = http1Request(message, peerOf(message.socket as TLSSocket), false);
+    if (closing) response.setHeader("connection", "close");
+    const reply = await answer(handler, request);
+    await writeHttp1(response, reply, message.method ?? "GET");
+  };
+  const serveUpgrade = async (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    const request = http1Request(message, peerOf(message.socket as TLSSocket), true);
+    const reply = await answer(handler, request);
+    if (reply.upgrade) reply.upgrade(socket, head);
+    else await writeRaw(socket, reply);
+  };
+  const serveHttp2 = async (stream: ServerHttp2Stream, headers: Parameters<typeof http2Request>[1]) => {
+    const request = http2Request(stream, headers, peerOf(stream.session!.socket as unknown as TLSSocket));
+    const reply = await answer(handler, request);
+    await writeHttp2(stream, reply, headers[":method"] ?? "GET");
+  };
+  const guard = (promise: Promise<void>, destroy: () => void) =>
+    promise.catch((error) => {
+      logger.error("writing an answer failed", { error });
+      destroy();
+    });
+
+  server.on("request", (message, response) => {
+    const plain = response as unknown as ServerResponse;
+    plain.on("error", () => plain.destroy());
+    void guard(serveHttp1(message as unknown as IncomingMessage, plain), () => plain.destroy());
+  });
+  // A "request" listener makes Node wrap HTTP/2 streams in its compatibility layer, which costs a quarter of the rate.
+  server.removeAllListeners("stream");
+  server.on("stream", (stream, headers) => {
+    stream.on("error", () => {});
+    void guard(serveHttp2(stream, headers), () => stream.destroy());
+  });
+  (server as Http2SecureServer & { on(event: "upgrade", listener: UpgradeListener): void }).on(
+    "upgrade",
+    (message, socket, head) => void guard(serveUpgrade(message, socket, head), () => socket.destroy()),
+  );
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("error", () => session.destroy());
+    session.on("close", () => sessions.delete(session));
+  });
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  server.on("tlsClientError", (error) => logger.debug("TLS handshake failed", { error }));
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: options.host, port: options.port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  server.on("error", (error) => logger.error("listening socket failed", { error }));
+
+  return {
+    address: server.address() as AddressInfo,
+    setCertificate(cert, key) {
+      server.setSecureContext({ ...secure, cert, key });
+    },
+    close(graceMs) {
+      closing = true;
+      return new Promise((resolve) => {
+        const timer = clock.after(graceMs, () => {
+          for (const session of sessions) session.destroy();
+          for (const socket of sockets) socket.destroy();
+        });
+        server.close(() => {
+          timer.cancel();
+          resolve();
+        });
+        for (const session of sessions) session.close();
+      });
+    },
+  };
+}
+
+type UpgradeListener = (message: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+async function answer(
+  handler: Handler,
+  request: (Parameters<Handler>[0] & { lifetime: RequestLifetime }) | undefined,
+): Promise<Reply> {
+  if (!request) return statusReply(badRequest("malformed request target"));
+  return handler(request);
+}
+
+const identities = new WeakMap<object, PeerIdentity>();
+
+/** Who is at the other end; found out once per connection. */
+function peerOf(socket: TLSSocket): PeerIdentity {
+  let identity = identities.get(socket);
+  if (!identity) {
+    const raw = socket.getPeerCertificate?.()?.raw;
+    identity = {
+      remoteAddress: socket.remoteAddress,
+      ...(raw
+        ? socket.authorized
+          ? { certificate: raw }
+          : { certificateError: String(socket.authorizationError) }
+        : {}),
+    };
+    identities.set(socket, identity);
+  }
+  return identity;
+}

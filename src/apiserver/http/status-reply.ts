@@ -1,0 +1,34 @@
+import { internalError, StatusError } from "../../api/status-error.ts";
+import type { Status } from "../../api/types/meta.v1.ts";
+import type { Reply } from "./exchange.ts";
+
+export const JSON_CONTENT = "application/json";
+
+/** An error as an answer: its Status in JSON. What is no StatusError becomes a 500. */
+export function statusReply(error: unknown): Reply {
+  const failure = error instanceof StatusError ? error : internalError(error);
+  return jsonReply(failure.code, failure.status, retryHeaders(failure.status));
+}
+
+/** Any value as a JSON answer. */
+export function jsonReply(status: number, value: unknown, headers: Record<string, string> = {}): Reply {
+  return {
+    status,
+    headers: { "content-type": JSON_CONTENT, ...headers },
+    body: Buffer.from(`${JSON.stringify(value)}\n`),
+  };
+}
+
+export function textReply(status: number, text: string): Reply {
+  return {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
+    body: Buffer.from(text),
+  };
+}
+
+/** The Retry-After header that goes with a Status. */
+export function retryHeaders(status: Status): Record<string, string> {
+  const seconds = status.details?.retryAfterSeconds;
+  return seconds ? { "retry-after": String(seconds) } : {};
+}
