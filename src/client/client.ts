@@ -7,9 +7,12 @@ import type { DeleteOptions, Status } from "../api/types/meta.v1.ts";
  * ConnectionError. There is no client-side rate limit: the server's flow control is what limits.
  */
 export interface Client {
-  /** The verbs on one resource, typed by its objects. */
-  resource<T extends KubeObject>(type: ResourceType<T>): ResourceClient<T>;
-  /** Any path, for what has no resource: `/version`, `/livez`, discovery. Returns the parsed JSON. */
+  /**
+   * The verbs on one resource, typed by its objects. With `metadataOnly` reads ask for PartialObjectMetadata: objects
+   * that carry nothing but their metadata, where the server can do so.
+   */
+  resource<T extends KubeObject>(type: ResourceType<T>, view?: { metadataOnly?: boolean }): ResourceClient<T>;
+  /** Any path, for what has no resource: `/version`, `/livez`, discovery. Returns the parsed JSON, or the text of an answer that is none. */
   raw<T = unknown>(
     path: string,
     options?: { method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"; body?: unknown; signal?: AbortSignal },

@@ -43,4 +43,6 @@ export interface InformerOptions {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /** Keep nothing but the metadata of the objects. */
+  metadataOnly?: boolean;
 }
