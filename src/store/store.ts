@@ -19,6 +19,8 @@ export interface Store {
   /**
    * Writes `value` if the key's modRevision is `expected` (0: the key must not exist); `value` null deletes. Resolves
    * only when the write is durable. On a mismatch nothing is written and the current entry is returned instead.
+   * Deleting a key that does not exist (`expected` 0) succeeds without taking a revision. `value` is shared: it is in the
+   * events and the result, and must not be changed afterwards.
    */
   compareAndSwap(key: string, expected: number, value: Uint8Array | null): Promise<SwapResult>;
   /**
@@ -26,7 +28,7 @@ export interface Store {
    * closed. `onEvents` gets non-empty batches in order; one revision's events are never split over batches.
    * `onError` is called at most once, and ends the watch (CompactedError where `after` is too old).
    */
-  watch(prefix: string, after: number, handlers: WatchHandlers): Watch;
+  watch(prefix: string, after: number, handlers: WatchHandlers, options?: WatchOptions): Watch;
   /** Drops history up to and including `revision`; reads and watches from before it throw CompactedError afterwards. */
   compact(revision: number): Promise<void>;
   /** Flushes and releases everything. Later calls reject. */
@@ -78,6 +80,11 @@ export interface StoreEvent {
   readonly key: string;
   readonly entry: Entry | undefined;
   readonly previous: Entry | undefined;
+}
+
+export interface WatchOptions {
+  /** Whether events carry `previous`. Default true; without it a durable store is spared a read per change. */
+  previous?: boolean;
 }
 
 export interface WatchHandlers {
