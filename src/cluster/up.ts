@@ -1,0 +1,303 @@
+import { nodes } from "../api/resource-types.ts";
+import { isNotFound as isObjectNotFound } from "../api/status-error.ts";
+import type { Node } from "../api/types/core.v1.ts";
+import { deadline, sleep } from "../base/clock.ts";
+import type { Machine } from "../base/machine.ts";
+import { client as apiClient } from "../client/api-client.ts";
+import { type Client, ConnectionError } from "../client/client.ts";
+import { httpsTransport } from "../client/https-transport.ts";
+import { resolvesName } from "../dns/probe.ts";
+import { freeSlot } from "./addresses.ts";
+import type { ClusterCertificates } from "./certificates.ts";
+import { CLUSTER_DOMAIN, type Cluster, DNS_PORT, openCluster } from "./cluster.ts";
+import { exclusively } from "./exclusive.ts";
+import { kubeconfig, mergeKubeconfig } from "./kubeconfig-file.ts";
+import { checkName, layout } from "./layout.ts";
+import { hostRoutes, nodeNetwork } from "./network/node-network.ts";
+import type { ProcessName, StartedProcess } from "./processes.ts";
+import { type ClusterRecord, readRecord, readRecords, writeRecord } from "./record.ts";
+
+export interface UpOptions {
+  name: string;
+  /** Absent: as it was, or /var/lib/knarr/NAME for a new cluster. Absolute. */
+  dataDir?: string;
+  /** The kubeconfig to write or merge into. Absolute. */
+  kubeconfig: string;
+  /** Whether `kubeconfig` was asked for by name: then it is written whole instead of merged into. */
+  ownKubeconfig: boolean;
+  /** Absent: as it was, or 6443 for a new cluster where no other has it. */
+  apiPort?: number;
+  onHost?: boolean;
+  /** How to start a process of a cluster: the program and its first arguments; the process' name and the cluster's follow. */
+  program: readonly [string, ...string[]];
+  /** This process. */
+  pid: number;
+}
+
+/** What `up` tells of its progress. */
+export interface UpProgress {
+  step(text: string): { done(outcome?: string): void; failed(): void };
+}
+
+export interface UpResult {
+  cluster: Cluster;
+  /** Whether everything was running already. */
+  alreadyRunning: boolean;
+}
+
+const DEFAULT_API_PORT = 6443;
+/** How long each part may take to become ready. Generous: a slow disk or a busy machine is no failure. */
+const READY_DEADLINE_MS = 120_000;
+const POLL_MS = 15;
+
+/**
+ * Makes a cluster run: a new one, one that was stopped, or whatever of a running one is missing. Resolves when the API
+ * is ready, the node is Ready and DNS answers. Throws an Error whose message says what to do.
+ */
+export async function up(machine: Machine, options: UpOptions, progress: UpProgress): Promise<UpResult> {
+  checkName(options.name);
+  return exclusively(machine, layout(options.name).run, options.pid, async () => {
+    const record = await settle(machine, options);
+    const cluster = await openCluster(machine, record);
+    const running = {
+      plane: await cluster.processes.find("control-plane"),
+      node: await cluster.processes.find("node"),
+    };
+    if (running.plane && running.node) refuseChanges(options, record);
+    await prepareDirectories(machine, cluster);
+    const certificates = await cluster.certificates();
+    if (!running.plane) await checkPort(machine, cluster, options.apiPort === undefined);
+    await writeRecord(machine.files, record);
+
+    const steps: Promise<unknown>[] = [];
+    const stopWaiting = new AbortController();
+    const watchOver = (name: ProcessName, started: StartedProcess) =>
+      steps.push(started.exited.then((end) => failStart(machine, cluster, name, end, stopWaiting.signal)));
+    if (!running.plane) watchOver("control-plane", await start(cluster, options, "control-plane"));
+    if (!running.node) {
+      if (!record.onHost) {
+        await nodeNetwork({ exec: machine.exec, files: machine.files, name: record.name, plan: cluster.plan }).addNode(
+          0,
+        );
+      }
+      watchOver("node", await start(cluster, options, "node"));
+    }
+    const ended = Promise.race(steps.length > 0 ? steps : [new Promise<never>(() => {})]);
+    ended.catch(() => {});
+    try {
+      await waitUntilReady(machine, cluster, certificates, progress, ended);
+    } finally {
+      stopWaiting.abort();
+    }
+    await writeKubeconfigs(machine, cluster, certificates, options);
+    return { cluster, alreadyRunning: running.plane !== undefined && running.node !== undefined };
+  });
+}
+
+/** The record to run with: the present one with the options that may change while it is stopped, or a new one. */
+async function settle(machine: Machine, options: UpOptions): Promise<ClusterRecord> {
+  const present = await readRecord(machine.files, options.name);
+  const others = (await readRecords(machine.files)).filter((other) => other.name !== options.name);
+  const dataDir = options.dataDir ?? present?.dataDir ?? layout(options.name).data;
+  const twin = others.find((other) => other.dataDir === dataDir);
+  if (twin) throw new Error(`the data directory ${dataDir} belongs to cluster ${twin.name}`);
+  const onHost = options.onHost ?? present?.onHost ?? false;
+  const slot =
+    present?.slot ??
+    freeSlot(
+      others.map((other) => other.slot),
+      await hostRoutes(machine.exec),
+    );
+  const ports = new Set(others.map((other) => other.apiPort));
+  let apiPort = options.apiPort ?? present?.apiPort;
+  if (apiPort === undefined) for (apiPort = DEFAULT_API_PORT; ports.has(apiPort); ) apiPort++;
+  return { name: options.name, dataDir, slot, apiPort, onHost, kubeconfig: options.kubeconfig };
+}
+
+/** Options that a running cluster can't follow are refused, not ignored. */
+function refuseChanges(options: UpOptions, record: ClusterRecord): void {
+  const present = { dataDir: layout(record.name, record.dataDir).data, apiPort: record.apiPort, onHost: record.onHost };
+  for (const [key, flag] of [
+    ["dataDir", "--data-dir"],
+    ["apiPort", "--api-port"],
+    ["onHost", "--on-host"],
+  ] as const) {
+    if (options[key] !== undefined && options[key] !== present[key]) {
+      throw new Error(
+        `cluster ${record.name} is running with another ${flag} (${present[key]}); stop it first: knarr down --name ${record.name}`,
+      );
+    }
+  }
+}
+
+async function prepareDirectories(machine: Machine, { layout: place }: Cluster): Promise<void> {
+  try {
+    await machine.files.mkdir(place.data, { recursive: true, mode: 0o711 });
+    for (const directory of [place.pki, place.store, place.logs, place.cni]) {
+      await machine.files.mkdir(directory, { recursive: true, mode: 0o700 });
+    }
+    await machine.files.mkdir(place.run, { recursive: true, mode: 0o711 });
+    await machine.files.writeAtomic(`${place.data}/.writable`, "");
+    await machine.files.rm(`${place.data}/.writable`);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOSPC")
+      throw new Error(`the disk of ${place.data} is full: free some space, or choose another --data-dir`);
+    if (code === "EROFS") throw new Error(`${place.data} is on a read-only file system: choose another --data-dir`);
+    if (code === "EACCES" || code === "EPERM") throw new Error(`${place.data} can't be written: run this as root`);
+    if (code === "ENOTDIR" || code === "EEXIST")
+      throw new Error(`${place.data} is not a directory: choose another --data-dir`);
+    throw error;
+  }
+}
+
+async function checkPort(machine: Machine, cluster: Cluster, byDefault: boolean): Promise<void> {
+  const { apiPort } = cluster.record;
+  for (const address of cluster.record.onHost ? cluster.apiAddresses : ["127.0.0.1"]) {
+    const server = machine.network.net.createServer();
+    try {
+      await new Promise<void>((resolve, reject) => server.once("error", reject).listen(apiPort, address, resolve));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+      throw new Error(
+        `port ${apiPort} on ${address} is in use by another program: ${byDefault ? "choose another with" : "choose another"} --api-port PORT`,
+      );
+    } finally {
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
+    }
+  }
+}
+
+async function start(
+  machine: Machine,
+  cluster: Cluster,
+  options: UpOptions,
+  name: ProcessName,
+): Promise<StartedProcess> {
+  const [program, ...first] = options.program;
+  const command = [program, ...first, name, "--name", cluster.record.name];
+  // Nodes live in their namespace as a whole; nsenter (unlike ip netns exec) leaves /sys, and with it the cgroups, alone.
+  if (name === "node" && cluster.node.namespace) command.unshift("nsenter", `--net=${cluster.node.namespace}`);
+  return cluster.processes.start(name, command[0]!, command.slice(1), cluster.logFile(name));
+}
+
+async function failStart(
+  machine: Machine,
+  cluster: Cluster,
+  name: string,
+  end: { code: number | null; signal: string | null },
+  ignore: AbortSignal,
+): Promise<void> {
+  if (ignore.aborted) return;
+  const log = await machine.files.readFile(cluster.logFile(name), "utf8");
+  const last =
+    log
+      .trimEnd()
+      .split("\n")
+      .findLast((line) => / ERROR /.test(line)) ?? log.trimEnd().split("\n").at(-1);
+  throw new Error(
+    `the ${name} process ended (${end.signal ?? `exit code ${end.code}`}): ${last}\nIts log is ${cluster.logFile(name)}`,
+  );
+}
+
+async function waitUntilReady(
+  machine: Machine,
+  cluster: Cluster,
+  certificates: ClusterCertificates,
+  progress: UpProgress,
+  ended: Promise<unknown>,
+): Promise<void> {
+  const { clock, network } = machine;
+  const transport = httpsTransport({
+    network,
+    clock,
+    server: cluster.serverForHost,
+    ca: certificates.authority,
+    certificate: certificates.admin.certificate,
+    key: certificates.admin.key,
+  });
+  const client = apiClient(transport, { userAgent: "knarr-up" });
+  const wait = async (text: string, outcome: string, check: (signal: AbortSignal) => Promise<boolean>) => {
+    const step = progress.step(text);
+    const limit = deadline(clock, READY_DEADLINE_MS);
+    try {
+      const poll = async () => {
+        while (!(await check(limit.signal))) await sleep(clock, POLL_MS, limit.signal);
+      };
+      await Promise.race([poll(), ended]);
+      step.done(outcome);
+    } catch (error) {
+      step.failed();
+      if (!limit.signal.aborted) throw error;
+      throw new Error(
+        `${text}: not after ${READY_DEADLINE_MS / 1000} s; see the logs with: knarr logs --name ${cluster.record.name}`,
+      );
+    } finally {
+      limit.dispose();
+    }
+  };
+  try {
+    await wait("starting the control plane", `the API answers at ${cluster.serverForHost}`, () => apiReady(client));
+    await wait("starting the node", `node ${cluster.node.name} is Ready`, (signal) =>
+      nodeReady(client, cluster.node.name, signal),
+    );
+    await wait("starting DNS", "DNS answers", () =>
+      resolvesName(
+        { network, clock },
+        { address: cluster.node.address, port: DNS_PORT },
+        `kubernetes.default.svc.${CLUSTER_DOMAIN}`,
+        cluster.plan.apiServiceAddress,
+      ),
+    );
+  } finally {
+    await transport.close();
+  }
+}
+
+async function apiReady(client: Client): Promise<boolean> {
+  try {
+    await client.raw("/readyz");
+    return true;
+  } catch (error) {
+    if (error instanceof ConnectionError) return false;
+    if ((error as { code?: number }).code === 500 || (error as { code?: number }).code === 503) return false;
+    throw error;
+  }
+}
+
+const isReady = (node: Node) =>
+  node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+
+async function nodeReady(client: Client, name: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const node = await client.resource(nodes).get(name);
+    if (isReady(node)) return true;
+  } catch (error) {
+    if (!isObjectNotFound(error)) throw error;
+  }
+  // Woken by the change itself; a cut watch just leads to another look.
+  for await (const event of client
+    .resource(nodes)
+    .watch({ fieldSelector: `metadata.name=${name}`, timeoutSeconds: 10, signal })) {
+    if ((event.type === "ADDED" || event.type === "MODIFIED") && isReady(event.object)) return true;
+  }
+  return false;
+}
+
+async function writeKubeconfigs(
+  machine: Machine,
+  cluster: Cluster,
+  certificates: ClusterCertificates,
+  options: UpOptions,
+): Promise<void> {
+  const entry = {
+    name: cluster.context,
+    server: cluster.serverForHost,
+    authority: certificates.authority,
+    certificate: certificates.admin.certificate,
+    key: certificates.admin.key,
+  };
+  await machine.files.writeAtomic(cluster.layout.adminKubeconfig, kubeconfig(entry));
+  if (options.ownKubeconfig) await machine.files.writeAtomic(options.kubeconfig, kubeconfig(entry));
+  else await mergeKubeconfig(machine.files, options.kubeconfig, entry);
+}
