@@ -4,6 +4,9 @@ import { ConnectionError } from "./client.ts";
 import { reasonOf, type TlsOptions, tlsConnectOptions } from "./dial.ts";
 import type { TransportRequest, TransportResponse } from "./transport.ts";
 
+/** Requests that may be sent again when their connection died before an answer. */
+export const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 export interface Http1Sender {
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): void;
@@ -17,30 +20,34 @@ export function http1Sender(url: URL, options: TlsOptions & { network: Network }
   let agent: InstanceType<Network["http"]["Agent"]> | undefined;
   const running = new Set<{ destroy(): void }>();
 
-  return {
-    send({ method, path, headers, body, signal }) {
-      agent ??= secure ? new network.https.Agent({ keepAlive: true }) : new network.http.Agent({ keepAlive: true });
-      const common = { method, path, headers: { host: url.host, ...headers }, agent, signal };
-      return new Promise((resolve, reject) => {
-        const request = secure
-          ? network.https.request({ ...connect, ...common })
-          : network.http.request({ host: connect.host, port: connect.port, ...common });
-        running.add(request);
-        request.once("close", () => running.delete(request));
-        request.once("response", (response) => {
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: plainHeaders(response.headers),
-            body: messageBody(response, signal, url),
-          });
+  const send = (sending: TransportRequest): Promise<TransportResponse> => {
+    const { method, path, headers, body, signal } = sending;
+    agent ??= secure ? new network.https.Agent({ keepAlive: true }) : new network.http.Agent({ keepAlive: true });
+    const common = { method, path, headers: { host: url.host, ...headers }, agent, signal };
+    return new Promise((resolve, reject) => {
+      const request = secure
+        ? network.https.request({ ...connect, ...common })
+        : network.http.request({ host: connect.host, port: connect.port, ...common });
+      running.add(request);
+      request.once("close", () => running.delete(request));
+      request.once("response", (response) => {
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: plainHeaders(response.headers),
+          body: messageBody(response, signal, url),
         });
-        request.on("error", (error) => {
-          if (signal?.aborted) return reject(signal.reason);
-          reject(new ConnectionError(`cannot reach ${url.host}: ${reasonOf(error)}`, { cause: error }));
-        });
-        request.end(body);
       });
-    },
+      request.on("error", (error) => {
+        if (signal?.aborted) return reject(signal.reason);
+        // A kept connection may have died unnoticed: what can be sent twice goes out again on another.
+        if (request.reusedSocket && REPEATABLE.has(method)) return resolve(send(sending));
+        reject(new ConnectionError(`cannot reach ${url.host}: ${reasonOf(error)}`, { cause: error }));
+      });
+      request.end(body);
+    });
+  };
+  return {
+    send,
     close() {
       for (const request of running) request.destroy();
       agent?.destroy();

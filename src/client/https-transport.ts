@@ -4,7 +4,7 @@ import type { Network } from "../base/network.ts";
 import { ConnectionError } from "./client.ts";
 import { authorization, type Credentials } from "./credentials.ts";
 import { dialer } from "./dial.ts";
-import { http1Sender } from "./http1-sender.ts";
+import { http1Sender, REPEATABLE } from "./http1-sender.ts";
 import { type Http2Connection, http2Connection, RefusedStreamError } from "./http2-connection.ts";
 import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
@@ -21,9 +21,6 @@ export interface HttpsTransportOptions extends Credentials {
   serverName?: string;
   insecureSkipTlsVerify?: boolean;
 }
-
-/** Requests of this kind can be sent again when their connection died before an answer. */
-const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
  * A Transport over HTTPS. Everything goes over one HTTP/2 connection, or as few as the server's limit of streams allows;
