@@ -1,4 +1,3 @@
-import type { PeerCertificate } from "node:tls";
 import type { UserInfo } from "../api/user.ts";
 
 /** What authentication may look at. */
@@ -6,7 +5,7 @@ export interface Credentials {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The client's certificate in DER, only where the TLS layer has verified it against the client CA. */
-  readonly certificate?: PeerCertificate["raw"];
+  readonly certificate?: Uint8Array;
 }
 
 /** Establishes who makes a request. Undefined: these credentials are not mine. Throws a 401 StatusError where they are mine but bad. */

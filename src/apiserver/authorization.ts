@@ -12,6 +12,9 @@ export interface AuthorizationAttributes {
   readonly subresource?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** The selectors of a list, watch or deletecollection, as in the query; KEP-4601 lets authorizers look at them. */
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
 }
 
 export interface AuthorizationDecision {
