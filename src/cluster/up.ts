@@ -168,12 +168,7 @@ async function checkPort(machine: Machine, cluster: Cluster, byDefault: boolean)
   }
 }
 
-async function start(
-  machine: Machine,
-  cluster: Cluster,
-  options: UpOptions,
-  name: ProcessName,
-): Promise<StartedProcess> {
+async function start(cluster: Cluster, options: UpOptions, name: ProcessName): Promise<StartedProcess> {
   const [program, ...first] = options.program;
   const command = [program, ...first, name, "--name", cluster.record.name];
   // Nodes live in their namespace as a whole; nsenter (unlike ip netns exec) leaves /sys, and with it the cgroups, alone.

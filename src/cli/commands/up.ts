@@ -1,0 +1,90 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { lineLogger } from "../../base/logger.ts";
+import { down } from "../../cluster/down.ts";
+import { up } from "../../cluster/up.ts";
+import { UserError } from "../console.ts";
+import type { Context } from "../context.ts";
+
+interface Flags {
+  name: string;
+  dataDir?: string;
+  kubeconfig?: string;
+  apiPort?: number;
+  onHost?: boolean;
+  foreground?: boolean;
+}
+
+export function define(program: Command, context: Context): void {
+  program
+    .command("up")
+    .description("Start a cluster in the background; returns when the API is ready, the node is Ready and DNS answers.")
+    .option("--name <name>", "the cluster's name; several run side by side", "default")
+    .option("--data-dir <directory>", "where the cluster keeps its data (default: /var/lib/knarr/NAME)")
+    .option("--kubeconfig <file>", "write a kubeconfig of its own to this file, instead of adding a context to yours")
+    .option("--api-port <port>", "the port of the API on loopback and on the nodes' network (default: 6443)", port)
+    .option("--on-host", "run the node in the host's own network namespace, as on a server")
+    .option("--foreground", "stay until interrupted, then stop the cluster")
+    .action((flags: Flags) => run(flags, context));
+}
+
+async function run(flags: Flags, context: Context): Promise<void> {
+  const { machine, console, environment, workingDirectory } = context;
+  const own = flags.kubeconfig !== undefined;
+  const kubeconfig = own ? resolve(workingDirectory, flags.kubeconfig!) : userKubeconfig(environment);
+  const { cluster, alreadyRunning } = await up(
+    machine,
+    {
+      name: flags.name,
+      ...(flags.dataDir === undefined ? {} : { dataDir: resolve(workingDirectory, flags.dataDir) }),
+      kubeconfig,
+      ownKubeconfig: own,
+      ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
+      ...(flags.onHost === undefined ? {} : { onHost: flags.onHost }),
+      program: context.program,
+      pid: context.pid,
+    },
+    console,
+  );
+  if (alreadyRunning) console.print(`Cluster ${flags.name} is already running at ${cluster.serverForHost}.`);
+  else console.print(`Cluster ${flags.name} is running at ${cluster.serverForHost}.`);
+  console.print(
+    own
+      ? `Use it with: kubectl --kubeconfig ${kubeconfig} get nodes`
+      : `kubectl now uses the context ${cluster.context} (${kubeconfig}). Try: kubectl get nodes`,
+  );
+  if (!flags.foreground) return;
+  console.note("Running in the foreground; interrupt (Ctrl-C) to stop the cluster.");
+  await new Promise<void>((done) => {
+    if (context.stopRequested.aborted) done();
+    else context.stopRequested.addEventListener("abort", () => done(), { once: true });
+  });
+  const logger = lineLogger({
+    clock: machine.clock,
+    component: "down",
+    level: "warn",
+    write: (line) => console.note(line.trimEnd()),
+  });
+  await down(machine, logger, { name: flags.name, purge: false, pid: context.pid });
+  console.print(`Cluster ${flags.name} is stopped; its data stays.`);
+}
+
+/** The file that kubectl writes to: the first of $KUBECONFIG, else ~/.kube/config. */
+export function userKubeconfig(environment: Context["environment"]): string {
+  const first = environment.KUBECONFIG?.split(":").find((path) => path !== "");
+  return first ? resolve(first) : join(environment.HOME ?? homedir(), ".kube", "config");
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 65535)
+    throw new InvalidArgumentError("a port is a number from 1 to 65535.");
+  return value;
+}
+
+/** Throws unless the process may do what a node needs. */
+export function requireRoot(what: string): void {
+  if (process.getuid?.() !== 0)
+    throw new UserError(`${what} needs root (network namespaces, mounts, containers): run it with sudo`);
+}
