@@ -1,6 +1,7 @@
 import { certificateSigningRequests } from "../resource-types.ts";
-import type { CertificateSigningRequest } from "../types/certificates.v1.ts";
+import type { CertificateSigningRequest, CertificateSigningRequestSpec } from "../types/certificates.v1.ts";
 import { define } from "./define.ts";
+import { timestamp } from "./timestamp.ts";
 
 export const certificateSigningRequest = define<CertificateSigningRequest>({
   type: certificateSigningRequests,
@@ -8,5 +9,48 @@ export const certificateSigningRequest = define<CertificateSigningRequest>({
   shortNames: ["csr"],
   hasStatus: true,
   generation: false,
+  prepareForCreate(request, { user }) {
+    request.spec ??= {} as CertificateSigningRequestSpec;
+    const { spec } = request;
+    // Who asks is what authentication says, whatever the client wrote.
+    spec.username = user.name;
+    if (user.uid) spec.uid = user.uid;
+    else delete spec.uid;
+    if (user.groups.length > 0) spec.groups = [...user.groups];
+    else delete spec.groups;
+    const extra = Object.entries(user.extra ?? {});
+    if (extra.length > 0) spec.extra = Object.fromEntries(extra.map(([key, values]) => [key, [...values]]));
+    else delete spec.extra;
+    request.status = {};
+  },
+  prepareForUpdate(request, old, { subresource, now }) {
+    request.spec = old.spec;
+    if (subresource !== "approval") {
+      request.status = old.status;
+      return;
+    }
+    // Approvers decide; only signers hand out certificates.
+    request.status = { ...request.status };
+    if (old.status?.certificate) request.status.certificate = old.status.certificate;
+    else delete request.status.certificate;
+    stampConditions(request, old, now);
+  },
+  prepareForStatusUpdate(request, old, { now }) {
+    request.spec = old.spec;
+    stampConditions(request, old, now);
+  },
   selectableFields: { "spec.signerName": (request) => request.spec?.signerName ?? "" },
 });
+
+/** Conditions without times get them: updated now, and changed when the old condition of the type did, or now. */
+function stampConditions(request: CertificateSigningRequest, old: CertificateSigningRequest, now: number): void {
+  const time = timestamp(now);
+  for (const condition of request.status?.conditions ?? []) {
+    condition.status ||= "True";
+    condition.lastUpdateTime ??= time;
+    if (condition.lastTransitionTime) continue;
+    const before = old.status?.conditions?.find(({ type }) => type === condition.type);
+    condition.lastTransitionTime =
+      before?.status === condition.status && before.lastTransitionTime ? before.lastTransitionTime : time;
+  }
+}

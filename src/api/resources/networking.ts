@@ -6,6 +6,12 @@ export const ingress = define<Ingress>({
   type: ingresses,
   singular: "ingress",
   shortNames: ["ing"],
+  defaults(ingress) {
+    ingress.spec ??= {};
+  },
+  prepareForCreate(ingress) {
+    ingress.status = { loadBalancer: {} };
+  },
   hasStatus: true,
   generation: true,
 });
@@ -13,6 +19,9 @@ export const ingress = define<Ingress>({
 export const ingressClass = define<IngressClass>({
   type: ingressClasses,
   singular: "ingressclass",
+  defaults(ingressClass) {
+    if (ingressClass.spec?.parameters) ingressClass.spec.parameters.scope ??= "Cluster";
+  },
   generation: true,
 });
 
@@ -20,6 +29,15 @@ export const networkPolicy = define<NetworkPolicy>({
   type: networkPolicies,
   singular: "networkpolicy",
   shortNames: ["netpol"],
+  defaults(policy) {
+    policy.spec ??= {};
+    const { spec } = policy;
+    spec.podSelector ??= {};
+    for (const { ports } of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) {
+      for (const port of ports ?? []) port.protocol ??= "TCP";
+    }
+    if (!spec.policyTypes?.length) spec.policyTypes = spec.egress?.length ? ["Ingress", "Egress"] : ["Ingress"];
+  },
   generation: true,
 });
 
@@ -33,6 +51,9 @@ export const ipAddress = define<IPAddress>({
 export const serviceCIDR = define<ServiceCIDR>({
   type: serviceCIDRs,
   singular: "servicecidr",
+  prepareForCreate(range) {
+    range.status = {};
+  },
   hasStatus: true,
   generation: false,
 });

@@ -7,6 +7,12 @@ export const podDisruptionBudget = define<PodDisruptionBudget>({
   singular: "poddisruptionbudget",
   shortNames: ["pdb"],
   hasStatus: true,
+  defaults(budget) {
+    budget.spec ??= {};
+  },
+  prepareForCreate(budget) {
+    budget.status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+  },
   generation: true,
   unconditionalUpdate: false,
 });

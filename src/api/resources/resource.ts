@@ -1,6 +1,17 @@
+import type { WriteContext } from "../resource-definition.ts";
 import { deviceClasses, resourceClaims, resourceClaimTemplates, resourceSlices } from "../resource-types.ts";
-import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from "../types/resource.v1.ts";
+import type {
+  DeviceClaim,
+  DeviceClass,
+  DeviceSubRequest,
+  ResourceClaim,
+  ResourceClaimTemplate,
+  ResourceSlice,
+} from "../types/resource.v1.ts";
 import { define } from "./define.ts";
+import { canonical } from "./quantities.ts";
+import { resetMetadataForStatus } from "./status-metadata.ts";
+import { timestamp } from "./timestamp.ts";
 
 export const deviceClass = define<DeviceClass>({ type: deviceClasses, singular: "deviceclass", generation: true });
 
@@ -9,19 +20,68 @@ export const resourceClaim = define<ResourceClaim>({
   singular: "resourceclaim",
   hasStatus: true,
   generation: false,
+  defaults(claim) {
+    claim.spec ??= {};
+    defaultDevices(claim.spec.devices);
+  },
+  prepareForCreate(claim) {
+    claim.status = {};
+  },
+  prepareForStatusUpdate: resetMetadataForStatus,
 });
 
 export const resourceClaimTemplate = define<ResourceClaimTemplate>({
   type: resourceClaimTemplates,
   singular: "resourceclaimtemplate",
+  defaults(template) {
+    template.spec ??= { spec: {} };
+    template.spec.metadata ??= {};
+    template.spec.spec ??= {};
+    defaultDevices(template.spec.spec.devices);
+  },
 });
 
 export const resourceSlice = define<ResourceSlice>({
   type: resourceSlices,
   singular: "resourceslice",
+  defaults(slice) {
+    for (const device of slice.spec?.devices ?? []) {
+      for (const capacity of Object.values(device.capacity ?? {})) {
+        if (capacity?.value != null) capacity.value = canonical(capacity.value);
+      }
+      for (const mapping of Object.values(device.nodeAllocatableResourceMappings ?? {})) {
+        mapping.allocationMultiplier = canonical(mapping.allocationMultiplier ?? "1");
+      }
+    }
+    for (const { counters } of slice.spec?.sharedCounters ?? []) {
+      for (const counter of Object.values(counters ?? {})) counter.value = canonical(counter.value);
+    }
+  },
+  prepareForCreate: stampTaints,
+  prepareForUpdate: (slice, _old, context) => stampTaints(slice, context),
   generation: true,
   selectableFields: {
     "spec.driver": (slice) => slice.spec?.driver ?? "",
     "spec.nodeName": (slice) => slice.spec?.nodeName ?? "",
   },
 });
+
+function defaultDevices(devices: DeviceClaim | undefined): void {
+  for (const request of devices?.requests ?? []) {
+    if (request.exactly) defaultRequest(request.exactly);
+    for (const alternative of request.firstAvailable ?? []) defaultRequest(alternative);
+  }
+}
+
+function defaultRequest(request: Omit<DeviceSubRequest, "name">): void {
+  request.allocationMode ||= "ExactCount";
+  if (request.allocationMode === "ExactCount") request.count ||= 1;
+  for (const toleration of request.tolerations ?? []) toleration.operator ||= "Equal";
+}
+
+/** A taint without a time was added now. */
+function stampTaints(slice: ResourceSlice, { now }: WriteContext): void {
+  for (const { taints } of slice.spec?.devices ?? []) {
+    for (const taint of taints ?? []) taint.timeAdded ??= timestamp(now);
+  }
+}

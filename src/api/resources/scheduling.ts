@@ -6,4 +6,9 @@ export const priorityClass = define<PriorityClass>({
   type: priorityClasses,
   singular: "priorityclass",
   shortNames: ["pc"],
+  generation: true,
+  defaults(priorityClass) {
+    priorityClass.value ??= 0;
+    priorityClass.preemptionPolicy ??= "PreemptLowerPriority";
+  },
 });

@@ -1,5 +1,6 @@
 import { deployments } from "../../resource-types.ts";
-import type { Deployment } from "../../types/apps.v1.ts";
+import type { Deployment, DeploymentSpec } from "../../types/apps.v1.ts";
+import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { define } from "../define.ts";
 
 export const deployment = define<Deployment>({
@@ -9,5 +10,29 @@ export const deployment = define<Deployment>({
   categories: ["all"],
   hasStatus: true,
   generation: true,
+  defaults(deployment) {
+    deployment.spec ??= {} as DeploymentSpec;
+    const { spec } = deployment;
+    spec.replicas ??= 1;
+    spec.strategy ??= {};
+    const { strategy } = spec;
+    strategy.type ||= "RollingUpdate";
+    if (strategy.type === "RollingUpdate") {
+      strategy.rollingUpdate ??= {};
+      strategy.rollingUpdate.maxUnavailable ??= "25%";
+      strategy.rollingUpdate.maxSurge ??= "25%";
+    }
+    spec.revisionHistoryLimit ??= 10;
+    spec.progressDeadlineSeconds ??= 600;
+    spec.template ??= {};
+    defaultPodTemplate(spec.template);
+  },
+  prepareForCreate(deployment) {
+    deployment.status = {};
+  },
+  prepareForStatusUpdate(deployment, old) {
+    if (old.metadata?.labels) deployment.metadata!.labels = old.metadata.labels;
+    else delete deployment.metadata!.labels;
+  },
   scale: { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" },
 });

@@ -1,7 +1,24 @@
 import { horizontalPodAutoscalersAutoscalingV2 } from "../../resource-types.ts";
-import type { HorizontalPodAutoscaler } from "../../types/autoscaling.v2.ts";
+import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget } from "../../types/autoscaling.v2.ts";
 import { define } from "../define.ts";
-import { v1Conversion } from "./v1-conversion.ts";
+import { canonical } from "../quantities.ts";
+import { cpuMetric, v1Conversion } from "./v1-conversion.ts";
+
+/** Percent, where no metric is given. */
+const DEFAULT_CPU_UTILIZATION = 80;
+
+const SCALE_UP: HPAScalingRules = {
+  stabilizationWindowSeconds: 0,
+  selectPolicy: "Max",
+  policies: [
+    { type: "Pods", value: 4, periodSeconds: 15 },
+    { type: "Percent", value: 100, periodSeconds: 15 },
+  ],
+};
+const SCALE_DOWN: HPAScalingRules = {
+  selectPolicy: "Max",
+  policies: [{ type: "Percent", value: 100, periodSeconds: 15 }],
+};
 
 export const horizontalPodAutoscaler = define<HorizontalPodAutoscaler>({
   type: horizontalPodAutoscalersAutoscalingV2,
@@ -10,5 +27,34 @@ export const horizontalPodAutoscaler = define<HorizontalPodAutoscaler>({
   categories: ["all"],
   hasStatus: true,
   generation: false,
+  defaults(autoscaler) {
+    autoscaler.spec ??= {} as HorizontalPodAutoscaler["spec"];
+    const { spec } = autoscaler;
+    spec.minReplicas ??= 1;
+    if (!spec.metrics?.length) spec.metrics = [cpuMetric(DEFAULT_CPU_UTILIZATION)];
+    for (const metric of spec.metrics) canonicalizeTarget(metric);
+    if (!spec.behavior) return;
+    spec.behavior.scaleUp = { ...SCALE_UP, ...compact(spec.behavior.scaleUp) };
+    spec.behavior.scaleDown = { ...SCALE_DOWN, ...compact(spec.behavior.scaleDown) };
+  },
+  prepareForCreate(autoscaler) {
+    autoscaler.status = { desiredReplicas: 0 };
+  },
   conversions: { v1: v1Conversion },
 });
+
+/** What is given in `rules`, without what is null. */
+function compact(rules: HPAScalingRules | undefined): HPAScalingRules {
+  const given = Object.entries(rules ?? {}).filter(([, value]) => value !== null && value !== undefined);
+  const result: HPAScalingRules = Object.fromEntries(given);
+  if (result.tolerance !== undefined) result.tolerance = canonical(result.tolerance);
+  return result;
+}
+
+function canonicalizeTarget(metric: MetricSpec): void {
+  const source = metric.resource ?? metric.containerResource ?? metric.pods ?? metric.object ?? metric.external;
+  const target: MetricTarget | undefined = source?.target;
+  if (!target) return;
+  if (target.value != null) target.value = canonical(target.value);
+  if (target.averageValue != null) target.averageValue = canonical(target.averageValue);
+}

@@ -1,5 +1,6 @@
 import { jobs } from "../../resource-types.ts";
-import type { Job } from "../../types/batch.v1.ts";
+import type { Job, JobSpec } from "../../types/batch.v1.ts";
+import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { define } from "../define.ts";
 
 export const job = define<Job>({
@@ -9,5 +10,47 @@ export const job = define<Job>({
   hasStatus: true,
   generation: true,
   defaultPropagation: "Orphan",
+  defaults(job) {
+    job.spec ??= {} as JobSpec;
+    const { spec } = job;
+    spec.template ??= {};
+    const labels = spec.template.metadata?.labels;
+    job.metadata ??= {};
+    if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
+    defaultJobSpec(spec);
+    if (spec.completions == null && spec.parallelism == null) spec.completions = 1;
+    spec.parallelism ??= 1;
+    spec.backoffLimit ??= spec.backoffLimitPerIndex == null ? 6 : 2_147_483_647;
+    spec.completionMode ??= "NonIndexed";
+    spec.suspend ??= false;
+    spec.podReplacementPolicy ??= spec.podFailurePolicy ? "Failed" : "TerminatingOrFailed";
+  },
+  prepareForCreate(job) {
+    generateSelector(job);
+    job.status = {};
+  },
   selectableFields: { "status.successful": (job) => String(job.status?.succeeded ?? 0) },
 });
+
+/** Defaults of a job's spec inside a CronJob too: those of its pods. */
+export function defaultJobSpec(spec: JobSpec): void {
+  spec.template ??= {};
+  defaultPodTemplate(spec.template);
+}
+
+/** Unless the selector is the user's own, a job selects its pods by its uid, and its template carries the labels. */
+function generateSelector({ metadata, spec }: Job): void {
+  if (!spec || spec.manualSelector) return;
+  const uid = metadata?.uid ?? "";
+  const name = metadata?.name ?? "";
+  spec.template.metadata ??= {};
+  const labels = { ...spec.template.metadata.labels };
+  labels["controller-uid"] ??= uid;
+  labels["job-name"] ??= name;
+  labels["batch.kubernetes.io/controller-uid"] ??= uid;
+  labels["batch.kubernetes.io/job-name"] ??= name;
+  spec.template.metadata.labels = labels;
+  spec.selector ??= {};
+  spec.selector.matchLabels ??= {};
+  spec.selector.matchLabels["batch.kubernetes.io/controller-uid"] ??= uid;
+}

@@ -11,5 +11,15 @@ export const configMap = define<ConfigMap>({
 export const secret = define<Secret>({
   type: secrets,
   singular: "secret",
+  defaults(secret) {
+    secret.type ||= "Opaque";
+    if (!secret.stringData) return;
+    // Plain text is for writing only: it becomes data.
+    secret.data ??= {};
+    for (const key in secret.stringData) {
+      secret.data[key] = Buffer.from(secret.stringData[key]!, "utf8").toString("base64");
+    }
+    delete secret.stringData;
+  },
   selectableFields: { type: (secret) => secret.type ?? "" },
 });

@@ -6,5 +6,10 @@ export const endpoints = define<Endpoints>({
   type: endpointsType,
   singular: "endpoints",
   shortNames: ["ep"],
+  defaults(endpoints) {
+    for (const subset of endpoints.subsets ?? []) {
+      for (const port of subset.ports ?? []) port.protocol ||= "TCP";
+    }
+  },
   createOnUpdate: true,
 });

@@ -2,6 +2,8 @@ import type { ResourceDefinition } from "../../resource-definition.ts";
 import { pods } from "../../resource-types.ts";
 import type { Pod } from "../../types/core.v1.ts";
 import { define } from "../define.ts";
+import { defaultPod } from "./pod-defaults.ts";
+import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } from "./pod-prepare.ts";
 
 const definition: ResourceDefinition<Pod> = {
   type: pods,
@@ -20,6 +22,10 @@ const definition: ResourceDefinition<Pod> = {
     "status.podIP": (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? "",
     "status.nominatedNodeName": (pod) => pod.status?.nominatedNodeName ?? "",
   },
+  defaults: defaultPod,
+  prepareForCreate: preparePodForCreate,
+  prepareForUpdate: preparePodForUpdate,
+  prepareForStatusUpdate: preparePodForStatusUpdate,
   gracePeriodSeconds(pod, requested) {
     const { nodeName, terminationGracePeriodSeconds } = pod.spec ?? {};
     const phase = pod.status?.phase;

@@ -6,4 +6,11 @@ export const serviceAccount = define<ServiceAccount>({
   type: serviceAccounts,
   singular: "serviceaccount",
   shortNames: ["sa"],
+  prepareForCreate: keepSecretNames,
+  prepareForUpdate: keepSecretNames,
 });
+
+/** Of a reference to a secret only the name counts: it is in the same namespace. */
+function keepSecretNames(account: ServiceAccount): void {
+  if (account.secrets) account.secrets = account.secrets.map(({ name }) => ({ name }));
+}
