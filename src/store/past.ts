@@ -1,4 +1,4 @@
-import { compareBytes, type SortedMap } from "../base/sorted-map.ts";
+import { compareBytes } from "../base/sorted-map.ts";
 
 /**
  * Reading the past as the present with the later changes undone. History is short (compaction keeps some minutes), so
@@ -9,6 +9,13 @@ import { compareBytes, type SortedMap } from "../base/sorted-map.ts";
  */
 export type Past<V> = Map<string, V | undefined>;
 
+/** The present: a SortedMap, or a table that can do the same. */
+export interface Ordered<V> {
+  get(key: string): V | undefined;
+  scan(from: string, to: string | undefined, visit: (value: V, key: string) => boolean | undefined): void;
+  count(from: string, to: string | undefined): number;
+}
+
 /** What `changes` (all those after a revision, in order) have to say about that revision. */
 export function rewind<V>(changes: Iterable<{ key: string; previous: V | undefined }>): Past<V> {
   const past: Past<V> = new Map();
@@ -16,9 +23,9 @@ export function rewind<V>(changes: Iterable<{ key: string; previous: V | undefin
   return past;
 }
 
-/** Like SortedMap.scan, over `live` as it was in the past. */
+/** Like Ordered.scan, over `live` as it was in the past. */
 export function scanPast<V>(
-  live: SortedMap<V>,
+  live: Ordered<V>,
   past: Past<V>,
   from: string,
   to: string | undefined,
@@ -50,8 +57,8 @@ export function scanPast<V>(
   if (more) visitChangedBefore(undefined);
 }
 
-/** Like SortedMap.count, over `live` as it was in the past. */
-export function countPast<V>(live: SortedMap<V>, past: Past<V>, from: string, to: string | undefined): number {
+/** Like Ordered.count, over `live` as it was in the past. */
+export function countPast<V>(live: Ordered<V>, past: Past<V>, from: string, to: string | undefined): number {
   let count = live.count(from, to);
   for (const key of keysBetween(past, from, to)) {
     const now = live.get(key) !== undefined;

@@ -87,6 +87,7 @@ export interface WatchOptions {
   previous?: boolean;
 }
 
+/** Called one after another, and must not throw. */
 export interface WatchHandlers {
   onEvents(events: readonly StoreEvent[]): void;
   onError(error: Error): void;

@@ -1,0 +1,94 @@
+import { systemFiles } from "../../base/files.ts";
+import { sqliteFailure } from "../../base/sqlite.ts";
+import { workerParent } from "../../base/worker.ts";
+import { StoreUnavailableError } from "../store.ts";
+import { explain } from "./failure.ts";
+import { lockFile } from "./lock-file.ts";
+import { type Calls, type Reply, type Request, toWire } from "./protocol.ts";
+import { openRevisionLog, type RevisionLog, type Swap } from "./revision-log.ts";
+
+/**
+ * The thread that owns the file. It handles one request after another; only the dropping of compacted rows is cut into
+ * portions, between which other requests get their turn.
+ */
+const parent = workerParent();
+const { path } = parent.data as { path: string };
+const owner = lockFile(systemFiles, `${path}.pid`);
+const reply = (message: Reply) => parent.post(message);
+
+async function open(): Promise<RevisionLog> {
+  try {
+    // The file holds every Secret of the cluster; SQLite gives its journal the same mode.
+    await (await systemFiles.open(path, "a", 0o600)).close();
+    const log = openRevisionLog(path);
+    await owner.write();
+    return log;
+  } catch (error) {
+    if (sqliteFailure(error) === "locked") throw await owner.inUse(path, error);
+    const explained = explain(error, path);
+    if (explained instanceof StoreUnavailableError) throw explained;
+    throw new StoreUnavailableError(`the store ${path} cannot be opened: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function serve(log: RevisionLog): void {
+  const answer = (request: Request): unknown => {
+    switch (request.name) {
+      case "write":
+        return log.write(unpack(request.ask), request.ask.withPrevious);
+      case "get":
+        return log.get(request.ask.key, request.ask.atRevision);
+      case "count":
+        return log.count(request.ask.prefix);
+      case "list":
+        return log.list(request.ask);
+      case "history":
+        return { ...log.history(request.ask), revision: log.revision };
+      case "compact":
+        log.compact(request.ask.revision);
+        return sweep();
+      case "close":
+        log.close();
+        return owner.remove();
+    }
+  };
+  const sweep = async () => {
+    while (log.sweep()) await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  parent.onMessage((message) => {
+    const request = message as Request;
+    const fail = (error: unknown) => reply({ id: request.id, error: toWire(explain(error, path)) });
+    const succeed = (value: unknown) => {
+      reply({ id: request.id, answer: value });
+      if (request.name === "close") parent.close();
+    };
+    try {
+      const result = answer(request);
+      if (result instanceof Promise) result.then(succeed, fail);
+      else succeed(result);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+function unpack({ keys, expected, lengths, values }: Calls["write"]["ask"]): Swap[] {
+  let offset = 0;
+  return keys.map((key, index) => {
+    const length = lengths[index]!;
+    if (length < 0) return { key, expected: expected[index]!, value: null };
+    offset += length;
+    return { key, expected: expected[index]!, value: values.subarray(offset - length, offset) };
+  });
+}
+
+try {
+  const log = await open();
+  serve(log);
+  reply({ id: 0, answer: log.revision });
+} catch (error) {
+  reply({ id: 0, error: toWire(error) });
+  parent.close();
+}
