@@ -60,14 +60,16 @@ async function list(files: Files, directory: string): Promise<string[]> {
 }
 
 /**
- * Kills the shims that report to `socket` and whatever runs in a cgroup of one of the containers: a process may have
- * left its shim's process tree, but not its cgroup.
+ * Kills whatever runs in a cgroup of one of the containers (a process may have left its shim's process tree, but not its
+ * cgroup), then the shims that report to `socket`: in this order the shims reap their containers, and the cgroups are
+ * free at once.
  */
 async function killAll(machine: Machine, socket: string, ids: ReadonlySet<string>): Promise<void> {
   const { clock, processes } = machine;
   const giveUp = clock.monotonic() + KILL_DEADLINE_MS;
   for (;;) {
-    const found = await findProcesses(machine, socket, ids);
+    const { contained, shims } = await findProcesses(machine, socket, ids);
+    const found = contained.length > 0 ? contained : shims;
     if (found.length === 0) return;
     if (clock.monotonic() > giveUp) throw new Error(`processes of containers can't be killed: ${found.join(", ")}`);
     for (const pid of found) processes.signal(pid, "SIGKILL");
@@ -75,10 +77,16 @@ async function killAll(machine: Machine, socket: string, ids: ReadonlySet<string
   }
 }
 
-async function findProcesses(machine: Machine, socket: string, ids: ReadonlySet<string>): Promise<number[]> {
+async function findProcesses(
+  machine: Machine,
+  socket: string,
+  ids: ReadonlySet<string>,
+): Promise<{ contained: number[]; shims: number[] }> {
   const { files, processes } = machine;
+  const contained: number[] = [];
+  const shims: number[] = [];
   const pids = (await files.readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  const ours = await Promise.all(
+  await Promise.all(
     pids.map(async (pid) => {
       const [command, cgroup] = await Promise.all([
         readIfPresent(files, `/proc/${pid}/cmdline`),
@@ -88,10 +96,10 @@ async function findProcesses(machine: Machine, socket: string, ids: ReadonlySet<
       const isShim =
         basename(args[0] ?? "").startsWith("containerd-shim") && args[args.indexOf("-address") + 1] === socket;
       const isContained = (cgroup?.match(new RegExp(CONTAINER_ID, "g")) ?? []).some((id) => ids.has(id));
-      return (isShim || isContained) && (await processes.identify(pid)) !== undefined ? pid : undefined;
+      if ((isShim || isContained) && (await processes.identify(pid))) (isContained ? contained : shims).push(pid);
     }),
   );
-  return ours.filter((pid) => pid !== undefined);
+  return { contained, shims };
 }
 
 /** Removes the cgroups whose names carry one of the ids, in every hierarchy, and parents that become empty by that. */
