@@ -16,10 +16,21 @@ const { path } = parent.data as { path: string };
 const owner = lockFile(systemFiles, `${path}.pid`);
 const reply = (message: Reply) => parent.post(message);
 
+/**
+ * The file holds every Secret of the cluster; SQLite gives its journal the same mode. An existing file must not be
+ * opened here: closing any descriptor of a file frees the locks that this process holds on it.
+ */
+async function createPrivately(): Promise<void> {
+  try {
+    await (await systemFiles.open(path, "ax", 0o600)).close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
 async function open(): Promise<RevisionLog> {
   try {
-    // The file holds every Secret of the cluster; SQLite gives its journal the same mode.
-    await (await systemFiles.open(path, "a", 0o600)).close();
+    await createPrivately();
     const log = openRevisionLog(path);
     await owner.write();
     return log;
