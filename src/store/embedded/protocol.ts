@@ -1,7 +1,7 @@
 import { CompactedError, type Entry, FutureRevisionError, type StoreEvent, StoreUnavailableError } from "../store.ts";
 import type { HistoryQuery, ListQuery, Outcome } from "./revision-log.ts";
 
-/** What is said between the store and its worker. Each request gets one reply; both come in the order of sending. */
+/** What is said between the store and its worker. Each request gets one reply; answers (not errors) come in the order of sending. */
 export interface Calls {
   /** All swaps in one commit. The values lie one after another in `values`; a length of -1 is a deletion. */
   write: {

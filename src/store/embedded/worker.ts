@@ -36,7 +36,7 @@ async function open(): Promise<RevisionLog> {
     return log;
   } catch (error) {
     if (sqliteFailure(error) === "locked") throw await owner.inUse(path, error);
-    const explained = explain(error, path);
+    const explained = await explain(error, path, systemFiles);
     if (explained instanceof StoreUnavailableError) throw explained;
     throw new StoreUnavailableError(`the store ${path} cannot be opened: ${(error as Error).message}`, {
       cause: error,
@@ -70,7 +70,8 @@ function serve(log: RevisionLog): void {
   };
   parent.onMessage((message) => {
     const request = message as Request;
-    const fail = (error: unknown) => reply({ id: request.id, error: toWire(explain(error, path)) });
+    const fail = async (error: unknown) =>
+      reply({ id: request.id, error: toWire(await explain(error, path, systemFiles)) });
     const succeed = (value: unknown) => {
       reply({ id: request.id, answer: value });
       if (request.name === "close") parent.close();
@@ -80,7 +81,7 @@ function serve(log: RevisionLog): void {
       if (result instanceof Promise) result.then(succeed, fail);
       else succeed(result);
     } catch (error) {
-      fail(error);
+      void fail(error);
     }
   });
 }
