@@ -48,7 +48,10 @@ export interface Runtime {
   imageFsInfo(): Promise<{ usedBytes: number; inodesUsed: number; mountpoint: string }>;
 
   stats(): Promise<ContainerStats[]>;
-  /** Calls back soon after a container or sandbox changed state; a hint only: look at the state itself. */
+  /**
+   * Calls back soon after a container or sandbox changed state by itself; a hint only: look at the state itself. An
+   * empty id: hints may have been missed, look at everything.
+   */
   subscribe(onChange: (id: string) => void): { close(): void };
   close(): Promise<void>;
 }
