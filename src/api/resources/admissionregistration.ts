@@ -1,3 +1,4 @@
+import type { TableColumn } from "../resource-definition.ts";
 import {
   mutatingAdmissionPolicies,
   mutatingAdmissionPolicyBindings,
@@ -17,14 +18,39 @@ import type {
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from "../types/admissionregistration.v1.ts";
+import { ageColumn, column, nameColumn, selectorText } from "./columns.ts";
 import { define } from "./define.ts";
 import { resetMetadataForStatus } from "./status-metadata.ts";
 
 const CATEGORIES = ["api-extensions"];
 
+const webhookColumns: readonly TableColumn<MutatingWebhookConfiguration | ValidatingWebhookConfiguration>[] = [
+  nameColumn,
+  column("Webhooks", "How many webhooks it registers.", ({ webhooks }) => webhooks?.length ?? 0, "integer"),
+  ageColumn,
+];
+
+const paramKindColumn: TableColumn<ValidatingAdmissionPolicy | MutatingAdmissionPolicy> = column(
+  "ParamKind",
+  "Kind of the objects that parameterize it.",
+  ({ spec }) => (spec?.paramKind ? `${spec.paramKind.apiVersion ?? ""}/${spec.paramKind.kind ?? ""}` : "<unset>"),
+);
+
+const bindingColumns: readonly TableColumn<ValidatingAdmissionPolicyBinding | MutatingAdmissionPolicyBinding>[] = [
+  nameColumn,
+  column("PolicyName", "Policy that it puts to use.", ({ spec }) => spec?.policyName ?? ""),
+  column("ParamRef", "Object with the parameters.", ({ spec }) => {
+    const reference = spec?.paramRef;
+    if (reference?.name) return `${reference.namespace || "*"}/${reference.name}`;
+    return reference?.selector ? selectorText(reference.selector) : "<unset>";
+  }),
+  ageColumn,
+];
+
 export const mutatingWebhookConfiguration = define<MutatingWebhookConfiguration>({
   type: mutatingWebhookConfigurations,
   singular: "mutatingwebhookconfiguration",
+  columns: webhookColumns,
   defaults(configuration) {
     for (const webhook of configuration.webhooks ?? []) {
       defaultWebhook(webhook);
@@ -39,6 +65,7 @@ export const mutatingWebhookConfiguration = define<MutatingWebhookConfiguration>
 export const validatingWebhookConfiguration = define<ValidatingWebhookConfiguration>({
   type: validatingWebhookConfigurations,
   singular: "validatingwebhookconfiguration",
+  columns: webhookColumns,
   defaults(configuration) {
     for (const webhook of configuration.webhooks ?? []) defaultWebhook(webhook);
   },
@@ -50,6 +77,12 @@ export const validatingWebhookConfiguration = define<ValidatingWebhookConfigurat
 export const validatingAdmissionPolicy = define<ValidatingAdmissionPolicy>({
   type: validatingAdmissionPolicies,
   singular: "validatingadmissionpolicy",
+  columns: [
+    nameColumn,
+    column("Validations", "How many rules it has.", ({ spec }) => spec?.validations?.length ?? 0, "integer"),
+    paramKindColumn,
+    ageColumn,
+  ],
   defaults({ spec }) {
     if (!spec) return;
     spec.failurePolicy ??= "Fail";
@@ -68,6 +101,7 @@ export const validatingAdmissionPolicy = define<ValidatingAdmissionPolicy>({
 export const validatingAdmissionPolicyBinding = define<ValidatingAdmissionPolicyBinding>({
   type: validatingAdmissionPolicyBindings,
   singular: "validatingadmissionpolicybinding",
+  columns: bindingColumns,
   defaults({ spec }) {
     defaultMatch(spec?.matchResources);
   },
@@ -79,6 +113,12 @@ export const validatingAdmissionPolicyBinding = define<ValidatingAdmissionPolicy
 export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
   type: mutatingAdmissionPolicies,
   singular: "mutatingadmissionpolicy",
+  columns: [
+    nameColumn,
+    column("Mutations", "How many mutations it has.", ({ spec }) => spec?.mutations?.length ?? 0, "integer"),
+    paramKindColumn,
+    ageColumn,
+  ],
   defaults({ spec }) {
     if (!spec) return;
     spec.failurePolicy ??= "Fail";
@@ -93,6 +133,7 @@ export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
 export const mutatingAdmissionPolicyBinding = define<MutatingAdmissionPolicyBinding>({
   type: mutatingAdmissionPolicyBindings,
   singular: "mutatingadmissionpolicybinding",
+  columns: bindingColumns,
   defaults({ spec }) {
     defaultMatch(spec?.matchResources);
   },

@@ -1,5 +1,7 @@
+import { humanDuration } from "../age.ts";
 import { certificateSigningRequests } from "../resource-types.ts";
 import type { CertificateSigningRequest, CertificateSigningRequestSpec } from "../types/certificates.v1.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
 import { timestamp } from "./timestamp.ts";
 
@@ -9,6 +11,20 @@ export const certificateSigningRequest = define<CertificateSigningRequest>({
   shortNames: ["csr"],
   hasStatus: true,
   generation: false,
+  columns: [
+    nameColumn,
+    ageColumn,
+    column("SignerName", "Signer that is asked.", ({ spec }) => spec?.signerName || "<none>"),
+    column("Requestor", "Who asks.", ({ spec }) => spec?.username ?? ""),
+    column("RequestedDuration", "How long the certificate should be valid.", ({ spec }) =>
+      spec?.expirationSeconds == null ? "<none>" : humanDuration(spec.expirationSeconds * 1000),
+    ),
+    column("Condition", "Whether it was approved and issued.", ({ status }) => {
+      const has = (wanted: string) => status?.conditions?.some(({ type }) => type === wanted) ?? false;
+      const decision = has("Denied") ? "Denied" : has("Approved") ? "Approved" : "Pending";
+      return `${decision}${has("Failed") ? ",Failed" : ""}${status?.certificate ? ",Issued" : ""}`;
+    }),
+  ],
   prepareForCreate(request, { user }) {
     request.spec ??= {} as CertificateSigningRequestSpec;
     const { spec } = request;

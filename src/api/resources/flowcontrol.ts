@@ -1,11 +1,32 @@
 import { flowSchemas, priorityLevelConfigurations } from "../resource-types.ts";
 import type { FlowSchema, FlowSchemaSpec, PriorityLevelConfiguration } from "../types/flowcontrol.v1.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
 import { resetMetadataForStatus } from "./status-metadata.ts";
 
 export const flowSchema = define<FlowSchema>({
   type: flowSchemas,
   singular: "flowschema",
+  columns: [
+    nameColumn,
+    column(
+      "PriorityLevel",
+      "Priority level of the requests.",
+      ({ spec }) => spec?.priorityLevelConfiguration?.name ?? "",
+    ),
+    column(
+      "MatchingPrecedence",
+      "Which schema is tried first: the lowest.",
+      ({ spec }) => spec?.matchingPrecedence ?? 0,
+    ),
+    column("DistinguisherMethod", "What tells flows apart.", ({ spec }) => spec?.distinguisherMethod?.type ?? "<none>"),
+    ageColumn,
+    column(
+      "MissingPL",
+      "Whether its priority level does not exist.",
+      ({ status }) => status?.conditions?.find(({ type }) => type === "Dangling")?.status ?? "?",
+    ),
+  ],
   hasStatus: true,
   generation: true,
   defaults(schema) {
@@ -21,6 +42,31 @@ export const flowSchema = define<FlowSchema>({
 export const priorityLevelConfiguration = define<PriorityLevelConfiguration>({
   type: priorityLevelConfigurations,
   singular: "prioritylevelconfiguration",
+  columns: [
+    nameColumn,
+    column("Type", "Whether its requests are limited.", ({ spec }) => spec?.type ?? ""),
+    column(
+      "NominalConcurrencyShares",
+      "Its share of the requests under way.",
+      ({ spec }) => spec?.limited?.nominalConcurrencyShares ?? "<none>",
+    ),
+    column(
+      "Queues",
+      "How many queues it has.",
+      ({ spec }) => spec?.limited?.limitResponse?.queuing?.queues ?? "<none>",
+    ),
+    column(
+      "HandSize",
+      "How many queues a flow may use.",
+      ({ spec }) => spec?.limited?.limitResponse?.queuing?.handSize ?? "<none>",
+    ),
+    column(
+      "QueueLengthLimit",
+      "How many requests a queue holds.",
+      ({ spec }) => spec?.limited?.limitResponse?.queuing?.queueLengthLimit ?? "<none>",
+    ),
+    ageColumn,
+  ],
   hasStatus: true,
   generation: true,
   defaults({ spec }) {

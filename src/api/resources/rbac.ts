@@ -1,8 +1,34 @@
+import type { TableColumn } from "../resource-definition.ts";
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from "../resource-types.ts";
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef } from "../types/rbac.v1.ts";
+import { ageColumn, column, nameColumn, wideColumn } from "./columns.ts";
 import { define } from "./define.ts";
 
 const GROUP = "rbac.authorization.k8s.io";
+
+const subjectsOf = (binding: RoleBinding | ClusterRoleBinding, kind: string) =>
+  (binding.subjects ?? []).filter((subject) => subject.kind === kind);
+
+const bindingColumns: readonly TableColumn<RoleBinding | ClusterRoleBinding>[] = [
+  nameColumn,
+  column("Role", "Role that is granted.", ({ roleRef }) => `${roleRef?.kind ?? ""}/${roleRef?.name ?? ""}`),
+  ageColumn,
+  wideColumn("Users", "Users that it is granted to.", (binding) =>
+    subjectsOf(binding, "User")
+      .map(({ name }) => name)
+      .join(", "),
+  ),
+  wideColumn("Groups", "Groups that it is granted to.", (binding) =>
+    subjectsOf(binding, "Group")
+      .map(({ name }) => name)
+      .join(", "),
+  ),
+  wideColumn("ServiceAccounts", "ServiceAccounts that it is granted to.", (binding) =>
+    subjectsOf(binding, "ServiceAccount")
+      .map(({ namespace, name }) => `${namespace ?? ""}/${name}`)
+      .join(", "),
+  ),
+];
 
 export const role = define<Role>({ type: roles, singular: "role", nameFormat: "rbac", createOnUpdate: true });
 
@@ -16,6 +42,7 @@ export const clusterRole = define<ClusterRole>({
 export const roleBinding = define<RoleBinding>({
   type: roleBindings,
   singular: "rolebinding",
+  columns: bindingColumns,
   defaults: defaultBinding,
   nameFormat: "rbac",
   createOnUpdate: true,
@@ -24,6 +51,7 @@ export const roleBinding = define<RoleBinding>({
 export const clusterRoleBinding = define<ClusterRoleBinding>({
   type: clusterRoleBindings,
   singular: "clusterrolebinding",
+  columns: bindingColumns,
   defaults: defaultBinding,
   nameFormat: "rbac",
   createOnUpdate: true,

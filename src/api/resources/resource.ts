@@ -8,16 +8,23 @@ import type {
   ResourceClaimTemplate,
   ResourceSlice,
 } from "../types/resource.v1.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
 import { canonical } from "./quantities.ts";
 import { resetMetadataForStatus } from "./status-metadata.ts";
 import { timestamp } from "./timestamp.ts";
 
-export const deviceClass = define<DeviceClass>({ type: deviceClasses, singular: "deviceclass", generation: true });
+export const deviceClass = define<DeviceClass>({
+  type: deviceClasses,
+  singular: "deviceclass",
+  columns: [nameColumn, ageColumn],
+  generation: true,
+});
 
 export const resourceClaim = define<ResourceClaim>({
   type: resourceClaims,
   singular: "resourceclaim",
+  columns: [nameColumn, column("State", "Whether it is allocated, and reserved for a pod.", claimState), ageColumn],
   hasStatus: true,
   generation: false,
   defaults(claim) {
@@ -33,6 +40,7 @@ export const resourceClaim = define<ResourceClaim>({
 export const resourceClaimTemplate = define<ResourceClaimTemplate>({
   type: resourceClaimTemplates,
   singular: "resourceclaimtemplate",
+  columns: [nameColumn, ageColumn],
   defaults(template) {
     template.spec ??= { spec: {} };
     template.spec.metadata ??= {};
@@ -44,6 +52,13 @@ export const resourceClaimTemplate = define<ResourceClaimTemplate>({
 export const resourceSlice = define<ResourceSlice>({
   type: resourceSlices,
   singular: "resourceslice",
+  columns: [
+    nameColumn,
+    column("Node", "Node that has the devices.", ({ spec }) => spec?.nodeName ?? ""),
+    column("Driver", "Driver that publishes them.", ({ spec }) => spec?.driver ?? ""),
+    column("Pool", "Pool that they are part of.", ({ spec }) => spec?.pool?.name ?? ""),
+    ageColumn,
+  ],
   defaults(slice) {
     for (const device of slice.spec?.devices ?? []) {
       for (const capacity of Object.values(device.capacity ?? {})) {
@@ -84,4 +99,15 @@ function stampTaints(slice: ResourceSlice, { now }: WriteContext): void {
   for (const { taints } of slice.spec?.devices ?? []) {
     for (const taint of taints ?? []) taint.timeAdded ??= timestamp(now);
   }
+}
+
+function claimState({ metadata, status }: ResourceClaim): string {
+  const states: string[] = [];
+  if (metadata?.deletionTimestamp) states.push("deleted");
+  else if (!status?.allocation) states.push("pending");
+  if (status?.allocation) {
+    states.push("allocated");
+    if (status.reservedFor?.length) states.push("reserved");
+  }
+  return states.join(",");
 }

@@ -1,6 +1,8 @@
 import { jsonEqual } from "../../json-equal.ts";
+import type { TableColumn } from "../../resource-definition.ts";
 import { daemonSets } from "../../resource-types.ts";
 import type { DaemonSet, DaemonSetSpec } from "../../types/apps.v1.ts";
+import { ageColumn, column, containerColumns, formatLabels, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { define } from "../define.ts";
 
@@ -11,6 +13,20 @@ export const daemonSet = define<DaemonSet>({
   categories: ["all"],
   hasStatus: true,
   generation: true,
+  columns: [
+    nameColumn,
+    count("Desired", "How many nodes should run the pod.", "desiredNumberScheduled"),
+    count("Current", "How many nodes that should run the pod do.", "currentNumberScheduled"),
+    count("Ready", "How many of them have a ready pod.", "numberReady"),
+    count("Up-to-date", "How many nodes run the pod of the current template.", "updatedNumberScheduled"),
+    count("Available", "How many nodes have a pod that is available.", "numberAvailable"),
+    column("Node Selector", "Labels of the nodes that are chosen.", ({ spec }) =>
+      formatLabels(spec?.template?.spec?.nodeSelector),
+    ),
+    ageColumn,
+    ...containerColumns<DaemonSet>(({ spec }) => spec?.template),
+    wideColumn("Selector", "Labels of the pods that belong to it.", ({ spec }) => selectorText(spec?.selector)),
+  ],
   defaults(set) {
     set.spec ??= {} as DaemonSetSpec;
     const { spec } = set;
@@ -47,4 +63,15 @@ function templateGeneration(set: DaemonSet): number {
 function setTemplateGeneration(set: DaemonSet, generation: number): void {
   set.metadata ??= {};
   set.metadata.annotations = { ...set.metadata.annotations, [TEMPLATE_GENERATION]: String(generation) };
+}
+
+type Count =
+  | "desiredNumberScheduled"
+  | "currentNumberScheduled"
+  | "numberReady"
+  | "updatedNumberScheduled"
+  | "numberAvailable";
+
+function count(name: string, description: string, field: Count): TableColumn<DaemonSet> {
+  return column(name, description, ({ status }) => status?.[field] ?? 0, "integer");
 }

@@ -1,5 +1,6 @@
 import { statefulSets } from "../../resource-types.ts";
 import type { StatefulSet, StatefulSetSpec } from "../../types/apps.v1.ts";
+import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { defaultClaim } from "../core/volume.ts";
 import { define } from "../define.ts";
@@ -11,6 +12,16 @@ export const statefulSet = define<StatefulSet>({
   categories: ["all"],
   hasStatus: true,
   generation: true,
+  columns: [
+    nameColumn,
+    column(
+      "Ready",
+      "How many of the wanted pods are ready.",
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    ),
+    ageColumn,
+    ...containerColumns<StatefulSet>(({ spec }) => spec?.template),
+  ],
   defaults(set) {
     set.spec ??= {} as StatefulSetSpec;
     const { spec } = set;

@@ -1,7 +1,9 @@
 import { horizontalPodAutoscalersAutoscalingV2 } from "../../resource-types.ts";
 import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget } from "../../types/autoscaling.v2.ts";
+import { ageColumn, column, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { canonical } from "../quantities.ts";
+import { targetsCell } from "./targets-cell.ts";
 import { cpuMetric, v1Conversion } from "./v1-conversion.ts";
 
 /** Percent, where no metric is given. */
@@ -27,6 +29,19 @@ export const horizontalPodAutoscaler = define<HorizontalPodAutoscaler>({
   categories: ["all"],
   hasStatus: true,
   generation: false,
+  columns: [
+    nameColumn,
+    column(
+      "Reference",
+      "What is scaled.",
+      ({ spec }) => `${spec?.scaleTargetRef?.kind ?? ""}/${spec?.scaleTargetRef?.name ?? ""}`,
+    ),
+    column("Targets", "Current and wanted values of the metrics.", targetsCell),
+    column("MinPods", "Lower bound of the replicas.", ({ spec }) => String(spec?.minReplicas ?? "<unset>")),
+    column("MaxPods", "Upper bound of the replicas.", ({ spec }) => spec?.maxReplicas ?? 0),
+    column("Replicas", "How many replicas there are.", ({ status }) => status?.currentReplicas ?? 0),
+    ageColumn,
+  ],
   defaults(autoscaler) {
     autoscaler.spec ??= {} as HorizontalPodAutoscaler["spec"];
     const { spec } = autoscaler;

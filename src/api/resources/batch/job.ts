@@ -1,5 +1,7 @@
+import { ageSince, humanDuration } from "../../age.ts";
 import { jobs } from "../../resource-types.ts";
 import type { Job, JobSpec } from "../../types/batch.v1.ts";
+import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { define } from "../define.ts";
 
@@ -10,6 +12,21 @@ export const job = define<Job>({
   hasStatus: true,
   generation: true,
   defaultPropagation: "Orphan",
+  columns: [
+    nameColumn,
+    column("Status", "Status of the job.", jobStatus),
+    column("Completions", "How many pods succeeded, of how many.", completions),
+    column("Duration", "Time required to complete the job.", (job, now) => {
+      const { startTime, completionTime } = job.status ?? {};
+      if (!startTime) return "";
+      return completionTime
+        ? humanDuration(Date.parse(completionTime) - Date.parse(startTime))
+        : ageSince(startTime, now);
+    }),
+    ageColumn,
+    ...containerColumns<Job>(({ spec }) => spec?.template),
+    wideColumn("Selector", "Labels of the pods that belong to it.", ({ spec }) => selectorText(spec?.selector)),
+  ],
   defaults(job) {
     job.spec ??= {} as JobSpec;
     const { spec } = job;
@@ -53,4 +70,20 @@ function generateSelector({ metadata, spec }: Job): void {
   spec.selector ??= {};
   spec.selector.matchLabels ??= {};
   spec.selector.matchLabels["batch.kubernetes.io/controller-uid"] ??= uid;
+}
+
+function jobStatus({ metadata, status }: Job): string {
+  const has = (wanted: string) => status?.conditions?.find(({ type }) => type === wanted)?.status === "True";
+  if (has("Complete")) return "Complete";
+  if (has("Failed")) return "Failed";
+  if (metadata?.deletionTimestamp) return "Terminating";
+  if (has("Suspended")) return "Suspended";
+  return has("FailureTarget") ? "FailureTarget" : "Running";
+}
+
+function completions({ spec, status }: Job): string {
+  const succeeded = status?.succeeded ?? 0;
+  if (spec?.completions != null) return `${succeeded}/${spec.completions}`;
+  const parallelism = spec?.parallelism ?? 0;
+  return parallelism > 1 ? `${succeeded}/1 of ${parallelism}` : `${succeeded}/1`;
 }

@@ -1,5 +1,7 @@
+import { ageSince } from "../../age.ts";
 import { events } from "../../resource-types.ts";
 import type { Event, ObjectReference } from "../../types/core.v1.ts";
+import { column, nameColumn, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { eventsGroupConversion } from "./event-conversion.ts";
 
@@ -27,6 +29,29 @@ export const event = define<Event>({
   createOnUpdate: true,
   timeToLiveMs: HOUR_MS,
   conversions: { v1: eventsGroupConversion },
+  columns: [
+    column("Last Seen", "Time since it last happened.", lastSeen),
+    column("Type", "Normal or Warning.", (event) => event.type ?? ""),
+    column("Reason", "Why it happened, in one word.", (event) => event.reason ?? ""),
+    column("Object", "What it happened to.", ({ involvedObject }) => {
+      const kind = (involvedObject?.kind ?? "").toLowerCase();
+      return involvedObject?.name ? `${kind}/${involvedObject.name}` : kind;
+    }),
+    wideColumn(
+      "Subobject",
+      "Which part of the object it happened to.",
+      (event) => event.involvedObject?.fieldPath ?? "",
+    ),
+    wideColumn("Source", "Who reports it.", ({ source, reportingComponent, reportingInstance }) => {
+      const component = source?.component || reportingComponent || "";
+      const instance = source?.host || reportingInstance || "";
+      return instance ? `${component}, ${instance}` : component;
+    }),
+    column("Message", "What happened.", (event) => (event.message ?? "").trim()),
+    wideColumn("First Seen", "Time since it first happened.", firstSeen),
+    wideColumn("Count", "How often it happened.", ({ series, count }) => (series ? (series.count ?? 0) : count || 1)),
+    { ...nameColumn, priority: 1 },
+  ],
   selectableFields: {
     ...referenceSelectors(),
     reason: (event) => event.reason ?? "",
@@ -36,3 +61,12 @@ export const event = define<Event>({
     type: (event) => event.type ?? "",
   },
 });
+
+function firstSeen({ firstTimestamp, eventTime }: Event, now: number): string {
+  return ageSince(firstTimestamp || eventTime, now);
+}
+
+function lastSeen(event: Event, now: number): string {
+  if (event.series) return ageSince(event.series.lastObservedTime, now);
+  return event.lastTimestamp ? ageSince(event.lastTimestamp, now) : firstSeen(event, now);
+}

@@ -1,5 +1,6 @@
 import { namespaces } from "../../resource-types.ts";
 import type { Namespace } from "../../types/core.v1.ts";
+import { ageColumn, column, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 
 const NAME_LABEL = "kubernetes.io/metadata.name";
@@ -30,6 +31,11 @@ export const namespace = define<Namespace>({
     // Only the finalize subresource takes finalizers away.
     if (subresource !== "finalize") namespace.spec = old.spec;
   },
+  columns: [
+    nameColumn,
+    column("Status", "The status of the namespace.", (namespace) => namespace.status?.phase ?? ""),
+    ageColumn,
+  ],
   selectableFields: {
     "status.phase": (namespace) => namespace.status?.phase ?? "",
     name: (namespace) => namespace.metadata?.name ?? "",

@@ -1,5 +1,6 @@
 import { podTemplates } from "../../resource-types.ts";
 import type { PodTemplate } from "../../types/core.v1.ts";
+import { column, formatLabels, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { defaultPodTemplate } from "./pod-defaults.ts";
 
@@ -7,6 +8,18 @@ export const podTemplate = define<PodTemplate>({
   type: podTemplates,
   singular: "podtemplate",
   generation: true,
+  columns: [
+    nameColumn,
+    column("Containers", "Names of each container in the template.", ({ template }) =>
+      (template?.spec?.containers ?? []).map(({ name }) => name).join(","),
+    ),
+    column("Images", "Images referenced by each container in the template.", ({ template }) =>
+      (template?.spec?.containers ?? []).map(({ image }) => image ?? "").join(","),
+    ),
+    column("Pod Labels", "The labels for the pod template.", ({ template }) =>
+      formatLabels(template?.metadata?.labels),
+    ),
+  ],
   defaults(object) {
     object.template ??= {};
     defaultPodTemplate(object.template);

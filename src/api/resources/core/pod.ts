@@ -2,6 +2,7 @@ import type { ResourceDefinition } from "../../resource-definition.ts";
 import { pods } from "../../resource-types.ts";
 import type { Pod } from "../../types/core.v1.ts";
 import { define } from "../define.ts";
+import { podColumns } from "./pod-columns.ts";
 import { defaultPod } from "./pod-defaults.ts";
 import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } from "./pod-prepare.ts";
 
@@ -23,6 +24,7 @@ const definition: ResourceDefinition<Pod> = {
     "status.nominatedNodeName": (pod) => pod.status?.nominatedNodeName ?? "",
   },
   defaults: defaultPod,
+  columns: podColumns,
   prepareForCreate: preparePodForCreate,
   prepareForUpdate: preparePodForUpdate,
   prepareForStatusUpdate: preparePodForStatusUpdate,

@@ -1,5 +1,6 @@
 import { limitRanges, resourceQuotas } from "../../resource-types.ts";
 import type { LimitRange, LimitRangeItem, ResourceQuota } from "../../types/core.v1.ts";
+import { ageColumn, column, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { canonicalizeList, canonicalizeMilliList } from "../quantities.ts";
 
@@ -30,6 +31,12 @@ export const resourceQuota = define<ResourceQuota>({
   type: resourceQuotas,
   singular: "resourcequota",
   shortNames: ["quota"],
+  columns: [
+    nameColumn,
+    column("Request", "What is used and allowed, but for limits.", (quota) => usage(quota, false)),
+    column("Limit", "What is used and allowed of limits.", (quota) => usage(quota, true)),
+    ageColumn,
+  ],
   hasStatus: true,
   generation: false,
   defaults(quota) {
@@ -42,3 +49,12 @@ export const resourceQuota = define<ResourceQuota>({
     quota.status = {};
   },
 });
+
+/** `name: used/hard` for each resource, either those of limits or the others. */
+function usage({ status }: ResourceQuota, limits: boolean): string {
+  return Object.keys(status?.hard ?? {})
+    .filter((name) => name.startsWith("limits.") === limits)
+    .sort()
+    .map((name) => `${name}: ${status?.used?.[name] ?? "0"}/${status!.hard![name]}`)
+    .join(", ");
+}

@@ -1,5 +1,6 @@
 import { replicationControllers } from "../../resource-types.ts";
 import type { ReplicationController } from "../../types/core.v1.ts";
+import { ageColumn, column, containerColumns, formatLabels, nameColumn, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { defaultPodTemplate } from "./pod-defaults.ts";
 
@@ -11,6 +12,17 @@ export const replicationController = define<ReplicationController>({
   hasStatus: true,
   generation: true,
   defaultPropagation: "Orphan",
+  columns: [
+    nameColumn,
+    column("Desired", "How many replicas are wanted.", (controller) => controller.spec?.replicas ?? 0, "integer"),
+    column("Current", "How many replicas there are.", (controller) => controller.status?.replicas ?? 0, "integer"),
+    column("Ready", "How many replicas are ready.", (controller) => controller.status?.readyReplicas ?? 0, "integer"),
+    ageColumn,
+    ...containerColumns<ReplicationController>((controller) => controller.spec?.template),
+    wideColumn("Selector", "Labels of the pods that belong to it.", (controller) =>
+      formatLabels(controller.spec?.selector),
+    ),
+  ],
   defaults(controller) {
     controller.spec ??= {};
     const { spec } = controller;

@@ -1,11 +1,17 @@
 import { serviceAccounts } from "../../resource-types.ts";
 import type { ServiceAccount } from "../../types/core.v1.ts";
+import { ageColumn, column, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 
 export const serviceAccount = define<ServiceAccount>({
   type: serviceAccounts,
   singular: "serviceaccount",
   shortNames: ["sa"],
+  columns: [
+    nameColumn,
+    column("Secrets", "How many secrets it lists.", (account) => account.secrets?.length ?? 0),
+    ageColumn,
+  ],
   prepareForCreate: keepSecretNames,
   prepareForUpdate: keepSecretNames,
 });

@@ -1,5 +1,6 @@
 import { services } from "../../resource-types.ts";
-import type { Service } from "../../types/core.v1.ts";
+import type { Service, ServicePort } from "../../types/core.v1.ts";
+import { ageColumn, column, formatLabels, nameColumn, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
 
 export const service = define<Service>({
@@ -11,8 +12,42 @@ export const service = define<Service>({
   generation: false,
   nameFormat: "service",
   createOnUpdate: true,
+  columns: [
+    nameColumn,
+    column("Type", "How the service is exposed.", ({ spec }) => spec?.type ?? ""),
+    column("Cluster-IP", "Virtual address within the cluster.", ({ spec }) => spec?.clusterIPs?.[0] ?? "<none>"),
+    column("External-IP", "Addresses outside the cluster.", externalIP),
+    column("Port(s)", "Ports, node ports and protocols.", ({ spec }) => ports(spec?.ports ?? [])),
+    ageColumn,
+    wideColumn("Selector", "Labels of the pods that are served.", ({ spec }) => formatLabels(spec?.selector)),
+  ],
   selectableFields: {
     "spec.clusterIP": (service) => service.spec?.clusterIP ?? "",
     "spec.type": (service) => service.spec?.type ?? "",
   },
 });
+
+function ports(ports: readonly ServicePort[]): string {
+  const texts = ports.map(({ port, nodePort, protocol }) =>
+    nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
+  );
+  return texts.join(",") || "<none>";
+}
+
+function externalIP({ spec, status }: Service): string {
+  const external = spec?.externalIPs ?? [];
+  switch (spec?.type) {
+    case "ClusterIP":
+    case "NodePort":
+      return external.join(",") || "<none>";
+    case "LoadBalancer": {
+      const addresses = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || "");
+      const balanced = [...new Set(addresses.filter((address) => address !== ""))].sort();
+      return [...balanced, ...external].join(",") || "<pending>";
+    }
+    case "ExternalName":
+      return spec.externalName ?? "";
+    default:
+      return "<unknown>";
+  }
+}

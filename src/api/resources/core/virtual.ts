@@ -1,5 +1,6 @@
 import { bindings, componentStatuses } from "../../resource-types.ts";
-import type { Binding, ComponentStatus } from "../../types/core.v1.ts";
+import type { Binding, ComponentCondition, ComponentStatus } from "../../types/core.v1.ts";
+import { column, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 
 /** Never stored: creating one binds a pod, as pods/binding does. */
@@ -10,5 +11,18 @@ export const componentStatus = define<ComponentStatus>({
   type: componentStatuses,
   singular: "componentstatus",
   shortNames: ["cs"],
+  columns: [
+    nameColumn,
+    column("Status", "Status of the component conditions.", (component) => {
+      const health = healthOf(component);
+      return health ? (health.status === "True" ? "Healthy" : "Unhealthy") : "Unknown";
+    }),
+    column("Message", "Message of the component conditions.", (component) => healthOf(component)?.message ?? ""),
+    column("Error", "Error of the component conditions.", (component) => healthOf(component)?.error ?? ""),
+  ],
   verbs: ["get", "list"],
 });
+
+function healthOf({ conditions }: ComponentStatus): ComponentCondition | undefined {
+  return conditions?.find(({ type }) => type === "Healthy");
+}
