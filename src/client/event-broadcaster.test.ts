@@ -65,7 +65,7 @@ suite("event recorder", () => {
     const { clock, fake, recorder, all } = bench();
     recorder.event(pod, "Warning", "BackOff", "Back-off");
     await clock.advance(61_000);
-    recorder.event(pod, "Warning", "BackOff", "Back-off");
+    recorder.event({ ...pod, metadata: { ...pod.metadata, resourceVersion: "8" } }, "Warning", "BackOff", "Back-off");
     await recorder.flush();
     assert.equal(all().length, 1);
     assert.equal(all()[0]!.count, 2);

@@ -94,7 +94,9 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
       if (signal?.aborted) return;
       const involvedObject = referenceOf(about);
       const message = clip(text);
-      const subject = [component, host, ...Object.values(involvedObject)].join("\n");
+      // Not the resource version: an object that changes meanwhile is still the same.
+      const { kind, namespace, name, fieldPath, uid, apiVersion } = involvedObject;
+      const subject = [component, host, kind, namespace, name, fieldPath, uid, apiVersion].join("\n");
       const correlation = correlate({ subject, similarity: `${type}\n${reason}`, message });
       if (!correlation) return;
       if (queued >= LONGEST_QUEUE) return logger.warn("too many events are waiting, one is dropped", { reason });

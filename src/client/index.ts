@@ -13,6 +13,7 @@ export * from "./informer.ts";
 export * from "./informer-factory.ts";
 export * from "./kubeconfig.ts";
 export * from "./leader-election.ts";
+export * from "./pending-writes.ts";
 export * from "./rate-limited-queue.ts";
 export * from "./rate-limiter.ts";
 export * from "./reflector.ts";

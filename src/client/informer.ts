@@ -11,6 +11,8 @@ export interface Informer<T extends KubeObject> {
   on(handlers: InformerHandlers<T>): () => void;
   /** Whether the first listing has been taken in and handed to the handlers. */
   readonly synced: boolean;
+  /** The resource version that the copy has reached; empty before the first listing. Set before handlers are called. */
+  readonly resourceVersion?: string;
   /** The object of `namespace/name` (or the bare name), as last seen. */
   get(key: string): T | undefined;
   /** All objects, or those of a namespace. */

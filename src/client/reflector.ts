@@ -9,9 +9,11 @@ import { ConnectionError } from "./client.ts";
 
 /** What a reflector keeps true. */
 export interface ReflectorTarget<T> {
-  /** The whole truth as of now. */
-  replace(objects: T[]): void;
+  /** The whole truth as of `version`. */
+  replace(objects: T[], version: string): void;
   change(type: "ADDED" | "MODIFIED" | "DELETED", object: T): void;
+  /** Nothing has changed up to `version`. */
+  reached?(version: string): void;
 }
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -76,7 +78,7 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
     }
     version = page.metadata?.resourceVersion ?? "";
     listFrom = version;
-    target.replace(objects);
+    target.replace(objects, version);
   };
 
   const watch = async () => {
@@ -93,8 +95,9 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
     for await (const event of stream) {
       if (event.type === "ERROR") throw new StatusError(event.object);
       events++;
-      if (event.type !== "BOOKMARK") target.change(event.type, event.object);
       version = event.object.metadata?.resourceVersion ?? version;
+      if (event.type !== "BOOKMARK") target.change(event.type, event.object);
+      else target.reached?.(version ?? "");
       listFrom = version;
     }
     if (events === 0 && !signal.aborted && clock.monotonic() - started < SHORT_WATCH_MS) {

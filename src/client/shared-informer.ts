@@ -22,6 +22,7 @@ export function sharedInformer<T extends KubeObject>(
   const handlers = new Set<InformerHandlers<T>>();
   const { promise: whenSynced, resolve: nowSynced } = Promise.withResolvers<void>();
   let synced = false;
+  let resourceVersion = "";
 
   /** One handler's mistake must not keep the change from the others, nor end the reflector. */
   const call = (action: () => void) => {
@@ -61,13 +62,17 @@ export function sharedInformer<T extends KubeObject>(
       get synced() {
         return synced;
       },
+      get resourceVersion() {
+        return resourceVersion;
+      },
       get: (key) => store.get(key),
       list: (namespace) => store.list(namespace),
       addIndex: (name, values) => store.addIndex(name, values),
       byIndex: (name, value) => store.byIndex(name, value),
     },
     target: {
-      replace(objects) {
+      replace(objects, version) {
+        resourceVersion = version;
         const seen = new Set<string>();
         for (const object of objects) seen.add(objectKey(object));
         for (const key of [...store.keys()]) if (!seen.has(key)) remove(store.get(key)!, false);
@@ -78,7 +83,11 @@ export function sharedInformer<T extends KubeObject>(
         synced = true;
         nowSynced();
       },
+      reached(version) {
+        resourceVersion = version;
+      },
       change(kind, object) {
+        resourceVersion = object.metadata?.resourceVersion ?? resourceVersion;
         if (kind === "DELETED") remove(transform(object), true);
         else put(transform(object));
       },

@@ -1,0 +1,38 @@
+/** What upstream's kube-controller-manager has flags for. */
+export interface ControllerSettings {
+  /** The cluster's authority as PEM, for kube-root-ca.crt; absent: the publisher does not run. `--root-ca-file` */
+  rootCa?: string;
+  /** How long a node may be silent before it counts as lost. `--node-monitor-grace-period` */
+  nodeMonitorGracePeriodMs: number;
+  /** The same for a node that has never reported. `--node-startup-grace-period` */
+  nodeStartupGracePeriodMs: number;
+  /** Nodes tainted NoExecute per second. `--node-eviction-rate` */
+  nodeEvictionRate: number;
+  /** The same in a zone of which more than the threshold is unhealthy, if it is large. `--secondary-node-eviction-rate` */
+  secondaryNodeEvictionRate: number;
+  /** From this many nodes on a zone is large. `--large-cluster-size-threshold` */
+  largeClusterSizeThreshold: number;
+  /** The share of unhealthy nodes from which on a zone counts as unhealthy. `--unhealthy-zone-threshold` */
+  unhealthyZoneThreshold: number;
+  /** Finished pods above this number are deleted, the oldest first; 0 keeps all. `--terminated-pod-gc-threshold` */
+  terminatedPodThreshold: number;
+  /** Endpoints per slice. `--max-endpoints-per-slice` */
+  maxEndpointsPerSlice: number;
+  /** Reconciliations at once. `--concurrent-<kind>-syncs`; the garbage collector's is 20. */
+  concurrentSyncs: number;
+  concurrentGarbageCollectorSyncs: number;
+}
+
+/** Upstream's defaults. */
+export const defaultSettings: ControllerSettings = {
+  nodeMonitorGracePeriodMs: 50_000,
+  nodeStartupGracePeriodMs: 60_000,
+  nodeEvictionRate: 0.1,
+  secondaryNodeEvictionRate: 0.01,
+  largeClusterSizeThreshold: 50,
+  unhealthyZoneThreshold: 0.55,
+  terminatedPodThreshold: 12_500,
+  maxEndpointsPerSlice: 100,
+  concurrentSyncs: 5,
+  concurrentGarbageCollectorSyncs: 20,
+};
