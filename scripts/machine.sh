@@ -2,6 +2,7 @@
 # What a fresh machine lacks, put in place; each step says what it does, on standard error.
 #   machine.sh node ROOT CACHE   Node 24 (written to CACHE/path), npm packages and the bundle of a source checkout
 #   machine.sh packages          the programs that a node needs, from the distribution
+#   machine.sh test-packages     what the tests use beyond that
 set -eu
 say() { echo "knarr: $*" >&2; }
 die() {
@@ -68,21 +69,35 @@ ensure_packages() {
     [ "$user" = 0 ] || die "a node needs root (network namespaces, mounts, containers): run this again with sudo"
     return
   fi
-  missing=${missing# }
+  install_packages "${missing# }"
+}
+
+# Debian's packages in $1, or one clear message where they can't be installed.
+install_packages() {
   command -v apt-get >/dev/null ||
-    die "missing: $missing. Install them with this system's package manager and run this again"
-  [ "$user" = 0 ] || die "missing: $missing. Run this again as root, or first: sudo apt-get install $missing"
-  say "installing $missing (apt-get)"
+    die "missing: $1. Install them with this system's package manager and run this again"
+  [ "$(id -u)" = 0 ] || die "missing: $1. Run this again as root, or first: sudo apt-get install $1"
+  say "installing $1 (apt-get)"
   export DEBIAN_FRONTEND=noninteractive
   # A machine without package lists, or with outdated ones, needs them refreshed first.
   # shellcheck disable=SC2086
-  apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
-    apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends $missing >&2
-  } || die "apt-get could not install $missing (see above)"
+  apt-get install -y -qq --no-install-recommends $1 >/dev/null 2>&1 || {
+    apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends $1 >&2
+  } || die "apt-get could not install $1 (see above)"
+}
+
+# What the tests use beyond that: a kubectl, and a shell for containers that needs no libraries.
+ensure_test_packages() {
+  missing=
+  command -v kubectl >/dev/null || missing="$missing kubernetes-client"
+  [ -x /bin/busybox ] || missing="$missing busybox-static"
+  command -v openssl >/dev/null || missing="$missing openssl"
+  [ -z "$missing" ] || install_packages "${missing# }"
 }
 
 case ${1:-} in
   node) ensure_node "$2" "$3" ;;
   packages) ensure_packages ;;
-  *) die "usage: machine.sh node ROOT CACHE | machine.sh packages" ;;
+  test-packages) ensure_test_packages ;;
+  *) die "usage: machine.sh node ROOT CACHE | machine.sh packages | machine.sh test-packages" ;;
 esac
