@@ -16,7 +16,7 @@ export const controllerRevision = define<ControllerRevision>({
       const { group } = parseApiVersion(owner.apiVersion);
       return `${(group ? `${owner.kind}.${group}` : owner.kind).toLowerCase()}/${owner.name}`;
     }),
-    column("Revision", "Number of the revision that the data is of.", ({ revision }) => revision),
+    column("Revision", "Number of the revision that the data is of.", ({ revision }) => revision ?? 0),
     ageColumn,
   ],
 });

@@ -21,11 +21,40 @@ export const service = define<Service>({
     ageColumn,
     wideColumn("Selector", "Labels of the pods that are served.", ({ spec }) => formatLabels(spec?.selector)),
   ],
+  defaults: defaultService,
+  prepareForCreate(service) {
+    service.status = { loadBalancer: {} };
+  },
   selectableFields: {
     "spec.clusterIP": (service) => service.spec?.clusterIP ?? "",
     "spec.type": (service) => service.spec?.type ?? "",
   },
 });
+
+function defaultService(service: Service): void {
+  service.spec ??= {};
+  const { spec, status } = service;
+  spec.sessionAffinity ||= "None";
+  if (spec.sessionAffinity === "None") delete spec.sessionAffinityConfig;
+  else if (spec.sessionAffinity === "ClientIP" && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds == null) {
+    spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: CLIENT_IP_TIMEOUT_SECONDS } };
+  }
+  spec.type ||= "ClusterIP";
+  for (const port of spec.ports ?? []) {
+    port.protocol ||= "TCP";
+    port.targetPort ||= port.port;
+  }
+  const { type } = spec;
+  const external = type === "LoadBalancer" || type === "NodePort" || (type === "ClusterIP" && spec.externalIPs?.length);
+  if (external) spec.externalTrafficPolicy ||= "Cluster";
+  if (type === "NodePort" || type === "LoadBalancer" || type === "ClusterIP") spec.internalTrafficPolicy ??= "Cluster";
+  if (type !== "LoadBalancer") return;
+  spec.allocateLoadBalancerNodePorts ??= true;
+  for (const ingress of status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= "VIP";
+}
+
+/** How long a client stays with an endpoint: three hours. */
+const CLIENT_IP_TIMEOUT_SECONDS = 10_800;
 
 function ports(ports: readonly ServicePort[]): string {
   const texts = ports.map(({ port, nodePort, protocol }) =>
