@@ -1,0 +1,190 @@
+import { badRequest } from "../../api/status-error.ts";
+import { compareBytes, prefixEnd } from "../../base/sorted-map.ts";
+import { countPast, type Past, rewind, scanPast } from "../../store/past.ts";
+import { CompactedError, FutureRevisionError } from "../../store/store.ts";
+import { decodeContinue, encodeContinue } from "./continue-token.ts";
+import { FieldIndex } from "./field-index.ts";
+import type { CacheParts, Loaded } from "./resource-cache.ts";
+import { isSelective, wants } from "./selection.ts";
+import { Version } from "./version.ts";
+import { tooLarge, tooOldToContinue, tooOldToList } from "./version-errors.ts";
+import type { CachedList, ListOptions, Selection } from "./watch-cache.ts";
+
+/** What lists and watches need of their cache. */
+export interface ReadContext {
+  readonly parts: CacheParts;
+  /** The state, not older than a revision; without one, showing all that was acknowledged before the call. */
+  read(notOlderThan?: number): Promise<Loaded>;
+  revisionOf(state: Loaded): number;
+}
+
+/** The keys to go through. */
+interface Range {
+  /** What a continue token leaves out of its key. */
+  base: string;
+  from: string;
+  to: string | undefined;
+}
+
+const rangeOf = (prefix: string, { namespace }: Selection, start = ""): Range => {
+  const base = namespace === undefined ? prefix : `${prefix}${namespace}/`;
+  return { base, from: base + start, to: prefixEnd(base) };
+};
+
+/** The present objects of a selection, in key order; `visit` may end it with false. */
+export function scanPresent(
+  state: Loaded,
+  parts: CacheParts,
+  selection: Selection,
+  range: Range,
+  visit: (version: Version) => boolean | undefined,
+): void {
+  const check = (version: Version) => (wants(selection, version) ? visit(version) : undefined);
+  if (selection.name !== undefined && selection.namespace !== undefined) {
+    const version = state.present.get(range.base + selection.name);
+    if (version && compareBytes(version.key, range.from) >= 0) check(version);
+    return;
+  }
+  const field = parts.resource.indexedFields?.find((candidate) => selection.exact?.[candidate] !== undefined);
+  if (field === undefined) {
+    state.present.scan(range.from, range.to, check);
+    return;
+  }
+  let index = state.indexes.get(field);
+  if (!index) {
+    const all: Version[] = [];
+    state.present.scan("", undefined, (version) => {
+      all.push(version);
+      return undefined;
+    });
+    index = new FieldIndex(field, all);
+    state.indexes.set(field, index);
+  }
+  for (const key of index.find(selection.exact![field]!, range.from, range.to)) {
+    if (check(state.present.get(key)!) === false) return;
+  }
+}
+
+/** The present objects of a selection. */
+export function present(state: Loaded, parts: CacheParts, selection: Selection): Version[] {
+  const found: Version[] = [];
+  scanPresent(state, parts, selection, rangeOf(parts.resource.prefix, selection), (version) => {
+    found.push(version);
+    return undefined;
+  });
+  return found;
+}
+
+export async function listVersions(context: ReadContext, options: ListOptions): Promise<CachedList> {
+  const { parts } = context;
+  const { prefix } = parts.resource;
+  if (options.continue !== undefined && options.continue !== "") {
+    if (options.resourceVersion !== undefined) {
+      throw badRequest("specifying resource version is not allowed when using continue");
+    }
+    const point = decodeContinue(options.continue);
+    const range = rangeOf(prefix, options, point.start);
+    if (point.revision < 0) return listPresent(context, await context.read(), options, range);
+    return listAt(context, options, range, point.revision, () => tooOldToContinue(point.start));
+  }
+  const range = rangeOf(prefix, options);
+  if (options.exactVersion && options.resourceVersion) {
+    return listAt(context, options, range, options.resourceVersion, tooOldToList);
+  }
+  const state = await context.read(options.resourceVersion);
+  // As upstream, a list of whatever the cache has is not cut into pages.
+  return listPresent(context, state, options.resourceVersion === 0 ? { ...options, limit: 0 } : options, range);
+}
+
+function listPresent(context: ReadContext, state: Loaded, options: ListOptions, range: Range): CachedList {
+  const page = new Page(options);
+  scanPresent(state, context.parts, options, range, (version) => page.add(version));
+  return page.close(range, context.revisionOf(state), (from) => state.present.count(from, range.to));
+}
+
+/** The state at `revision`: the present with the changes since undone, or the store's history where ours is too short. */
+async function listAt(
+  context: ReadContext,
+  options: ListOptions,
+  range: Range,
+  revision: number,
+  expired: () => Error,
+): Promise<CachedList> {
+  const state = await context.read(revision);
+  if (revision < state.history.oldest) return listStored(context.parts, options, range, revision, expired);
+  const past: Past<Version> = rewind(state.history.after(revision));
+  const page = new Page(options);
+  scanPast(state.present, past, range.from, range.to, (version) =>
+    wants(options, version) ? page.add(version) : undefined,
+  );
+  return page.close(range, revision, (from) => countPast(state.present, past, from, range.to));
+}
+
+/** Enough to make a call of the store worth while, when a selection may leave little of a page. */
+const STORE_PAGE = 500;
+
+async function listStored(
+  { store, reading }: CacheParts,
+  options: ListOptions,
+  range: Range,
+  atRevision: number,
+  expired: () => Error,
+): Promise<CachedList> {
+  const page = new Page(options);
+  const limit = options.limit ? Math.max(STORE_PAGE, options.limit + 1) : 0;
+  let { from } = range;
+  try {
+    for (;;) {
+      const { entries, more } = await store.list(range.base, { atRevision, from, limit });
+      for (const entry of entries) {
+        const version = new Version(reading, entry);
+        if (wants(options, version) && page.add(version) === false) break;
+      }
+      if (page.full || !more) break;
+      from = `${entries.at(-1)!.key}\0`;
+    }
+    const counted = page.full && !isSelective(options) ? page.next : undefined;
+    const rest = counted ? (await store.list(range.base, { atRevision, from: counted, limit: 1 })).count : 0;
+    return page.close(range, atRevision, () => rest);
+  } catch (error) {
+    if (error instanceof CompactedError) throw expired();
+    if (error instanceof FutureRevisionError) throw tooLarge(atRevision, error.revision);
+    throw error;
+  }
+}
+
+/** Collects one page. The first object that does not fit is where the next page begins. */
+class Page {
+  readonly items: Version[] = [];
+  /** The key of the next page, once this one is full. */
+  next = "";
+  private readonly options: ListOptions;
+
+  constructor(options: ListOptions) {
+    this.options = options;
+  }
+
+  get full(): boolean {
+    return this.next !== "";
+  }
+
+  /** False where the page was full already. */
+  add(version: Version): boolean {
+    if (this.options.limit && this.items.length >= this.options.limit) {
+      this.next = version.key;
+      return false;
+    }
+    this.items.push(version);
+    return true;
+  }
+
+  /** `countFrom` counts the keys from one on. */
+  close({ base }: Range, revision: number, countFrom: (key: string) => number): CachedList {
+    const { items, next } = this;
+    if (!this.full) return { items, resourceVersion: revision };
+    // Upstream's tokens name the last key read; ours the first to be read, which is as good and needs no successor.
+    const token = encodeContinue({ revision, start: next.slice(base.length) });
+    const remaining = isSelective(this.options) ? {} : { remainingItemCount: countFrom(next) };
+    return { items, resourceVersion: revision, continue: token, ...remaining };
+  }
+}

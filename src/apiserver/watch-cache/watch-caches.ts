@@ -1,0 +1,148 @@
+import type { UnknownObject } from "../../api/object.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import { CompactedError, type Store, type StoreEvent, type Watch } from "../../store/store.ts";
+import { HISTORY_LIMITS, type HistoryLimits } from "./history.ts";
+import { MemoBudget } from "./memo.ts";
+import { Progress } from "./progress.ts";
+import { type FedCache, openResourceCache } from "./resource-cache.ts";
+import type { Attributes, WatchCaches } from "./watch-cache.ts";
+
+export interface WatchCachesOptions {
+  store: Store;
+  clock: Clock;
+  logger: Logger;
+  /** Bytes for decoded objects and encoded forms, all resources together. */
+  memoBytes?: number;
+  /** Events that a watcher may leave unread before it is ended. */
+  watchBuffer?: number;
+  history?: Partial<HistoryLimits>;
+  /** Freezes decoded objects, so that whoever changes one is found out. For tests. */
+  freeze?: boolean;
+}
+
+const RETRY_MS = { first: 100, most: 5_000 };
+
+/** The caches of one server. Holds no timer and no watch of the store until one of them is used. */
+export function watchCaches(options: WatchCachesOptions): WatchCaches {
+  const { store, clock, logger } = options;
+  const caches = new Map<string, FedCache>();
+  const memo = new MemoBudget(options.memoBytes ?? 16 * 2 ** 20);
+  const given = new WeakMap<Uint8Array, UnknownObject>();
+  const progress = new Progress(clock);
+  let started: Promise<void> | undefined;
+  let watch: Watch | undefined;
+  let retryMs = RETRY_MS.first;
+  let closed = false;
+
+  const start = (): Promise<void> => {
+    if (closed) return Promise.reject(new Error("the watch caches are closed"));
+    started ??= (async () => {
+      progress.advance(await store.revision());
+      if (!closed) follow();
+    })().catch((error) => {
+      started = undefined;
+      throw error;
+    });
+    return started;
+  };
+
+  const follow = () => {
+    watch = store.watch(
+      "",
+      progress.revision,
+      {
+        onEvents(events) {
+          retryMs = RETRY_MS.first;
+          take(events);
+        },
+        onProgress: (revision) => progress.advance(revision),
+        onError: lost,
+      },
+      { previous: false },
+    );
+  };
+  const take = (events: readonly StoreEvent[]) => {
+    for (const event of events) cacheOf(event.key)?.apply(event);
+    progress.advance(events.at(-1)!.revision);
+  };
+  /** The store's watch broke. It is taken up where it stopped; where the store has forgotten that, all begins anew on next use. */
+  const lost = (error: Error) => {
+    if (closed) return;
+    logger.warn("lost the watch of the store", { error, retryMs });
+    watch = undefined;
+    if (error instanceof CompactedError) {
+      started = undefined; // before anything is loaded again
+      for (const cache of caches.values()) cache.reset();
+      return;
+    }
+    clock.after(retryMs, () => {
+      try {
+        if (!closed) follow();
+      } catch (again) {
+        lost(again as Error);
+      }
+    });
+    retryMs = Math.min(retryMs * 2, RETRY_MS.most);
+  };
+
+  /** Prefixes end in a slash, so only the beginnings of `key` up to one of its slashes have to be looked up. */
+  const cacheOf = (key: string): FedCache | undefined => {
+    for (let slash = key.indexOf("/", 1); slash > 0; slash = key.indexOf("/", slash + 1)) {
+      const cache = caches.get(key.slice(0, slash + 1));
+      if (cache) return cache;
+    }
+    return undefined;
+  };
+
+  return {
+    open(resource) {
+      const { prefix } = resource;
+      if (!/^\/.+\/$/.test(prefix)) throw new RangeError(`a prefix begins and ends with a slash: ${prefix}`);
+      const known = caches.get(prefix);
+      if (known) return known.cache;
+      const opened = openResourceCache({
+        resource,
+        reading: {
+          prefix,
+          decode: resource.decode ?? decodeJson,
+          attributes: resource.attributes ?? metadataAttributes,
+          memo,
+          given,
+          freeze: options.freeze ?? false,
+        },
+        store,
+        clock,
+        logger,
+        progress,
+        start,
+        watchBuffer: options.watchBuffer ?? 5_000,
+        historyLimits: { ...HISTORY_LIMITS, ...options.history },
+      });
+      caches.set(prefix, opened);
+      return opened.cache;
+    },
+    drop(prefix) {
+      caches.get(prefix)?.close();
+      caches.delete(prefix);
+    },
+    get revision() {
+      return progress.revision;
+    },
+    close() {
+      closed = true;
+      watch?.close();
+      for (const cache of caches.values()) cache.close();
+      caches.clear();
+      progress.fail(new Error("the watch caches are closed"));
+    },
+  };
+}
+
+const decodeJson = (value: Uint8Array): UnknownObject =>
+  JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8"));
+
+const metadataAttributes = ({ metadata }: UnknownObject): Attributes => ({
+  labels: metadata?.labels ?? {},
+  fields: { "metadata.name": metadata?.name ?? "", "metadata.namespace": metadata?.namespace ?? "" },
+});

@@ -1,0 +1,72 @@
+import { StatusError } from "../../api/status-error.ts";
+import type { Timer } from "../../base/clock.ts";
+import { present, type ReadContext } from "./list.ts";
+import type { Loaded } from "./resource-cache.ts";
+import { tooOldToWatch } from "./version-errors.ts";
+import type { Watcher, WatchOptions } from "./watch-cache.ts";
+import { WatchQueue } from "./watch-queue.ts";
+
+/** How often a watcher that asked for it learns how far the cache is, and how long before its timeout; as upstream. */
+const BOOKMARK_MS = 60_000;
+const BEFORE_TIMEOUT_MS = 2_000;
+
+export async function startWatch(context: ReadContext, options: WatchOptions): Promise<Watcher> {
+  const { parts } = context;
+  const asked = options.resourceVersion;
+  const withPresent = options.sendInitialEvents ?? !asked;
+  let state: Loaded;
+  try {
+    state = await context.read(withPresent || !asked ? asked : 0);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return failed(options, error);
+  }
+  const { resource, clock, logger } = parts;
+  const revision = context.revisionOf(state);
+  const after = withPresent || !asked ? revision : asked;
+  if (after < state.history.oldest) return failed(options, tooOldToWatch(after, state.history.oldest));
+
+  const initial = withPresent ? present(state, parts, options) : [];
+  const timers: Timer[] = [];
+  const onAbort = () => queue.close();
+  const queue: WatchQueue = new WatchQueue({
+    selection: options,
+    after,
+    limit: parts.watchBuffer,
+    onEnd(reason) {
+      for (const timer of timers) timer.cancel();
+      options.signal?.removeEventListener("abort", onAbort);
+      state.dispatcher.remove(queue);
+      if (reason === "slow") logger.info("ended a watch that was not read in time", { resource: resource.resource });
+    },
+  });
+
+  const bookmark = () => {
+    const reached = context.revisionOf(state);
+    if (reached >= after) queue.push({ type: "BOOKMARK", revision: reached, initialEventsEnd: false });
+  };
+  if (options.bookmarks) timers.push(clock.every(BOOKMARK_MS, bookmark));
+  if (options.timeoutMs !== undefined) {
+    if (options.bookmarks) timers.push(clock.after(options.timeoutMs - BEFORE_TIMEOUT_MS, bookmark));
+    timers.push(clock.after(options.timeoutMs, () => queue.end("timeout")));
+  }
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+
+  state.dispatcher.add(queue);
+  // Nothing was awaited since the state was read: what is put in front now leaves no gap to the changes that follow.
+  queue.begin(initial);
+  if (withPresent && options.sendInitialEvents && options.bookmarks) {
+    queue.push({ type: "BOOKMARK", revision, initialEventsEnd: true });
+  }
+  if (!withPresent) queue.replay(state.history.after(after));
+  if (options.signal?.aborted) queue.close();
+  return queue;
+}
+
+/** A watch that says why it can't be, and ends. */
+function failed(selection: WatchOptions, error: StatusError): Watcher {
+  const queue = new WatchQueue({ selection, after: 0, limit: 1, onEnd: () => {} });
+  queue.push({ type: "ERROR", error });
+  queue.end("error");
+  return queue;
+}
