@@ -1,0 +1,212 @@
+/**
+ * The roles that every cluster has from its start, as of Kubernetes 1.36 with its default feature gates. A rule is
+ * `groups : resources : verbs [: names]`, or `path : paths : verbs`; `core` is the group without a name, READ, WRITE and
+ * ALL are the usual sets of verbs. See https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings.
+ */
+export type RuleTable = Readonly<Record<string, readonly string[]>>;
+
+/** ClusterRoles for users and components, by name; the aggregated ones apart. */
+export const CLUSTER_ROLES: RuleTable = {
+  "cluster-admin": ["* : * : *", "path : * : *"],
+  "system:aggregate-to-admin": [
+    "authorization.k8s.io : localsubjectaccessreviews : create",
+    "rbac.authorization.k8s.io : rolebindings roles : ALL",
+  ],
+  "system:aggregate-to-edit": [
+    "core : pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy : READ",
+    "core : serviceaccounts : impersonate",
+    "core : pods pods/attach pods/exec pods/portforward pods/proxy : WRITE",
+    "core : pods/eviction : create",
+    "core : configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy : WRITE",
+    "core : serviceaccounts/token : create",
+    "core events.k8s.io : events : WRITE",
+    "apps : daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale : WRITE",
+    "autoscaling : horizontalpodautoscalers : WRITE",
+    "batch : cronjobs jobs : WRITE",
+    "extensions : daemonsets deployments deployments/rollback deployments/scale ingresses networkpolicies replicasets replicasets/scale replicationcontrollers/scale : WRITE",
+    "policy : poddisruptionbudgets : WRITE",
+    "networking.k8s.io : ingresses networkpolicies : WRITE",
+    "coordination.k8s.io : leases : ALL",
+    "resource.k8s.io : resourceclaims resourceclaimtemplates : WRITE",
+  ],
+  "system:aggregate-to-view": [
+    "core : configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status : READ",
+    "core : bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status : READ",
+    "core : namespaces : READ",
+    "core events.k8s.io : events : READ",
+    "discovery.k8s.io : endpointslices : READ",
+    "apps : controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status : READ",
+    "autoscaling : horizontalpodautoscalers horizontalpodautoscalers/status : READ",
+    "batch : cronjobs cronjobs/status jobs jobs/status : READ",
+    "extensions : daemonsets daemonsets/status deployments deployments/scale deployments/status ingresses ingresses/status networkpolicies replicasets replicasets/scale replicasets/status replicationcontrollers/scale : READ",
+    "policy : poddisruptionbudgets poddisruptionbudgets/status : READ",
+    "networking.k8s.io : ingresses ingresses/status networkpolicies : READ",
+    "resource.k8s.io : resourceclaims resourceclaims/status resourceclaimtemplates : READ",
+  ],
+  "system:auth-delegator": [
+    "authentication.k8s.io : tokenreviews : create",
+    "authorization.k8s.io : subjectaccessreviews : create",
+  ],
+  "system:basic-user": [
+    "authorization.k8s.io : selfsubjectaccessreviews selfsubjectrulesreviews : create",
+    "authentication.k8s.io : selfsubjectreviews : create",
+  ],
+  "system:certificates.k8s.io:certificatesigningrequests:nodeclient": [
+    "certificates.k8s.io : certificatesigningrequests/nodeclient : create",
+  ],
+  "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient": [
+    "certificates.k8s.io : certificatesigningrequests/selfnodeclient : create",
+  ],
+  "system:certificates.k8s.io:kube-apiserver-client-approver": [
+    "certificates.k8s.io : signers : approve : kubernetes.io/kube-apiserver-client",
+  ],
+  "system:certificates.k8s.io:kube-apiserver-client-kubelet-approver": [
+    "certificates.k8s.io : signers : approve : kubernetes.io/kube-apiserver-client-kubelet",
+  ],
+  "system:certificates.k8s.io:kubelet-serving-approver": [
+    "certificates.k8s.io : signers : approve : kubernetes.io/kubelet-serving",
+  ],
+  "system:certificates.k8s.io:legacy-unknown-approver": [
+    "certificates.k8s.io : signers : approve : kubernetes.io/legacy-unknown",
+  ],
+  "system:discovery": [
+    "path : /api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/ : get",
+  ],
+  "system:heapster": ["core : events namespaces nodes pods : READ", "extensions : deployments : READ"],
+  "system:kube-aggregator": ["core : endpoints services : READ"],
+  "system:kube-controller-manager": [
+    "core events.k8s.io : events : create patch update",
+    "coordination.k8s.io : leases : create",
+    "coordination.k8s.io : leases : get update : kube-controller-manager",
+    "core : secrets serviceaccounts : create",
+    "core : secrets : delete",
+    "core : configmaps namespaces secrets serviceaccounts : get",
+    "core : secrets serviceaccounts : update",
+    "authentication.k8s.io : tokenreviews : create",
+    "authorization.k8s.io : subjectaccessreviews : create",
+    "* : * : list watch",
+    "core : serviceaccounts/token : create",
+  ],
+  "system:kube-dns": ["core : endpoints services : list watch"],
+  "system:kube-scheduler": [
+    "core events.k8s.io : events : create patch update",
+    "coordination.k8s.io : leases : create",
+    "coordination.k8s.io : leases : get list update watch : kube-scheduler",
+    "coordination.k8s.io : leasecandidates : ALL",
+    "core : nodes : READ",
+    "core : pods : delete get list watch",
+    "core : bindings pods/binding : create",
+    "core : pods/status : patch update",
+    "core : replicationcontrollers services : READ",
+    "apps extensions : replicasets : READ",
+    "apps : statefulsets : READ",
+    "policy : poddisruptionbudgets : READ",
+    "core : persistentvolumeclaims persistentvolumes : READ",
+    "authentication.k8s.io : tokenreviews : create",
+    "authorization.k8s.io : subjectaccessreviews : create",
+    "storage.k8s.io : csinodes : READ",
+    "storage.k8s.io : volumeattachments : READ",
+    "core : namespaces : READ",
+    "storage.k8s.io : csidrivers : READ",
+    "storage.k8s.io : csistoragecapacities : READ",
+    "resource.k8s.io : deviceclasses : READ",
+    "resource.k8s.io : resourceclaims : get list patch update watch",
+    "resource.k8s.io : resourceclaims/status : get list patch update watch",
+    "core : pods/finalizers : update",
+    "resource.k8s.io : resourceslices : READ",
+    "resource.k8s.io : resourceclaims : create delete",
+    "resource.k8s.io : resourceclaims/binding : patch update",
+  ],
+  "system:kubelet-api-admin": [
+    "core : nodes : READ",
+    "core : nodes : proxy",
+    "core : nodes/log nodes/metrics nodes/proxy nodes/stats : *",
+    "core : nodes/configz nodes/healthz nodes/pods : *",
+  ],
+  "system:monitoring": [
+    "path : /flagz /healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/* /statusz : get",
+    "core : nodes/metrics : get",
+  ],
+  "system:node": [
+    "authentication.k8s.io : tokenreviews : create",
+    "authorization.k8s.io : localsubjectaccessreviews subjectaccessreviews : create",
+    "core : services : READ",
+    "core : nodes : create get list watch",
+    "core : nodes/status : patch update",
+    "core : nodes : patch update",
+    "core events.k8s.io : events : create patch update",
+    "core : pods : READ",
+    "core : pods : create delete",
+    "core : pods/status : patch update",
+    "core : pods/eviction : create",
+    "core : configmaps secrets : READ",
+    "core : persistentvolumeclaims persistentvolumes : get",
+    "core : endpoints : get",
+    "certificates.k8s.io : certificatesigningrequests : create get list watch",
+    "coordination.k8s.io : leases : create delete get patch update",
+    "storage.k8s.io : volumeattachments : get",
+    "core : serviceaccounts/token : create",
+    "core : persistentvolumeclaims/status : get patch update",
+    "storage.k8s.io : csidrivers : READ",
+    "storage.k8s.io : csinodes : create delete get patch update",
+    "node.k8s.io : runtimeclasses : READ",
+    "resource.k8s.io : resourceclaims : get",
+    "resource.k8s.io : resourceslices : deletecollection",
+    "core : serviceaccounts : get",
+  ],
+  "system:node-bootstrapper": ["certificates.k8s.io : certificatesigningrequests : create get list watch"],
+  "system:node-problem-detector": [
+    "core : nodes : get",
+    "core : nodes/status : patch",
+    "core events.k8s.io : events : create patch update",
+  ],
+  "system:node-proxier": [
+    "core : endpoints services : list watch",
+    "core : nodes : READ",
+    "core events.k8s.io : events : create patch update",
+    "networking.k8s.io : servicecidrs : list watch",
+    "discovery.k8s.io : endpointslices : list watch",
+  ],
+  "system:persistent-volume-provisioner": [
+    "core : persistentvolumes : create delete get list watch",
+    "core : persistentvolumeclaims : get list update watch",
+    "storage.k8s.io : storageclasses : READ",
+    "core : events : watch",
+    "core events.k8s.io : events : create patch update",
+  ],
+  "system:public-info-viewer": ["path : /healthz /livez /readyz /version /version/ : get"],
+  "system:service-account-issuer-discovery": [
+    "path : /.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/ : get",
+  ],
+  "system:volume-scheduler": [
+    "core : persistentvolumes : get list patch update watch",
+    "storage.k8s.io : storageclasses : READ",
+    "core : persistentvolumeclaims : get list patch update watch",
+  ],
+};
+
+/** Roles by `namespace/name`. */
+export const NAMESPACED_ROLES: RuleTable = {
+  "kube-public/system:controller:bootstrap-signer": [
+    "core : configmaps : READ",
+    "core : configmaps : update : cluster-info",
+    "core events.k8s.io : events : create patch update",
+  ],
+  "kube-system/extension-apiserver-authentication-reader": [
+    "core : configmaps : READ : extension-apiserver-authentication",
+  ],
+  "kube-system/system::leader-locking-kube-controller-manager": [
+    "coordination.k8s.io : leases : create get list update watch",
+    "coordination.k8s.io : leasecandidates : create get list update watch",
+  ],
+  "kube-system/system::leader-locking-kube-scheduler": [
+    "coordination.k8s.io : leases : create get list update watch",
+    "coordination.k8s.io : leasecandidates : create get list update watch",
+  ],
+  "kube-system/system:controller:bootstrap-signer": ["core : secrets : READ"],
+  "kube-system/system:controller:cloud-provider": ["core : configmaps : create get list watch"],
+  "kube-system/system:controller:token-cleaner": [
+    "core : secrets : delete get list watch",
+    "core events.k8s.io : events : create patch update",
+  ],
+};
