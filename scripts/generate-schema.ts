@@ -30,6 +30,10 @@ interface GoField {
   oe?: 1;
   oz?: 1;
 }
+interface Flags extends GoField {
+  /** The embedded structs on the way to the field. */
+  within?: string;
+}
 interface ProtoField extends GoField {
   t: string;
   inline?: 1;
@@ -107,19 +111,19 @@ function assumedGoType(schema: Schema): string {
 }
 
 /** The serialisation flags of a definition's fields, those of inlined messages included. */
-function flagsOf(definition: string): Record<string, GoField> {
-  const merged: Record<string, GoField> = { ...goTypes[definition] };
-  const visit = (message: string) => {
+function flagsOf(definition: string): Record<string, Flags> {
+  const merged: Record<string, Flags> = { ...goTypes[definition] };
+  const visit = (message: string, within: string[]) => {
     for (const [name, field] of Object.entries(messages[message] ?? {})) {
-      if (field.inline) visit(field.t);
-      else merged[name] = { ...field, type: merged[name]?.type };
+      if (field.inline) visit(field.t, [...within, field.t.split(".").pop()!]);
+      else merged[name] = { ...field, type: merged[name]?.type, within: within.join(".") };
     }
   };
-  visit(definition.replace(/^io\.k8s\./, "k8s.io.").replace("apiextensions-apiserver", "apiextensions_apiserver"));
+  visit(definition.replace(/^io\.k8s\./, "k8s.io.").replace("apiextensions-apiserver", "apiextensions_apiserver"), []);
   return merged;
 }
 
-function fieldCode(definition: string, name: string, schema: Schema, required: boolean, flags: GoField): string {
+function fieldCode(definition: string, name: string, schema: Schema, required: boolean, flags: Flags): string {
   let code = typeCode(schema);
   if (required) code = `!${code}`;
   if (flags.ptr) code = `*${code}`;
@@ -137,6 +141,7 @@ function fieldCode(definition: string, name: string, schema: Schema, required: b
   if (fact?.enum) hints.push(`${fact.items ? "E" : "e"}:${fact.enum.join("|")}`);
   if (fact?.default !== undefined) hints.push(`d:${JSON.stringify(fact.default)}`);
   if (flags.type && flags.type !== assumedGoType(schema)) hints.push(`G:${flags.type}`);
+  if (flags.within) hints.push(`I:${flags.within}`);
   if (hints.some((hint) => /;| & /.test(hint))) throw new Error(`a separator in a hint of ${definition}.${name}`);
   return [code, ...hints].join(";");
 }

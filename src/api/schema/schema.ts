@@ -85,6 +85,8 @@ export interface Field {
   readonly default: unknown;
   /** The type as Go prints it in messages: `v1.RestartPolicy`, `[]v1.Container`. */
   readonly goType: string;
+  /** The name in Go's messages: that of the embedded struct before it, where there is one (`VolumeSource.secret`). */
+  readonly goName: string;
 }
 
 const structTexts: Readonly<Record<string, string>> = table.structs;
@@ -235,6 +237,7 @@ function parseField(name: string, text: string): Field {
   let enumOfItems = false;
   let fallback: unknown;
   let goType: string | undefined;
+  let goName = name;
   for (const hint of hints) {
     const rest = hint.slice(2);
     if (hint === "A") listType = "atomic";
@@ -245,6 +248,7 @@ function parseField(name: string, text: string): Field {
     else if (hint.startsWith("p:")) patch = rest.split(":");
     else if (hint.startsWith("d:")) fallback = JSON.parse(rest);
     else if (hint.startsWith("G:")) goType = rest;
+    else if (hint.startsWith("I:")) goName = `${rest}.${name}`;
     else [values, enumOfItems] = [rest.split("|"), hint.startsWith("E")];
   }
   let type = parseType(typeCode!);
@@ -265,6 +269,7 @@ function parseField(name: string, text: string): Field {
     enumOfItems,
     default: fallback,
     goType: goType ?? goTypeOf(type),
+    goName,
   };
 }
 
