@@ -69,7 +69,7 @@ async function cpuTicks(pid: number): Promise<number> {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-async function proportionalBytes(pid: number): Promise<number> {
+async function residentBytes(pid: number): Promise<number> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
   return Number(/^Rss: +(\d+)/m.exec(rollup)![1]) * 1024;
 }
@@ -89,7 +89,7 @@ try {
   await wait(IDLE_SECONDS * 1000);
   const after = await Promise.all([...pids.values()].map(cpuTicks));
   for (const [index, [process, pid]] of [...pids].entries()) {
-    note(`${process}: resident, MiB`, (await proportionalBytes(pid)) / 2 ** 20);
+    note(`${process}: resident, MiB`, (await residentBytes(pid)) / 2 ** 20);
     note(`${process}: idle CPU, % of one core`, (after[index]! - before[index]!) / IDLE_SECONDS);
   }
 } finally {
