@@ -1,5 +1,5 @@
 /** YAML bodies, as sigs.k8s.io/yaml reads them: YAML 1.1 in go-yaml's dialect, turned into JSON. Import it when needed. */
-import { type Document, LineCounter, parseAllDocuments, parseDocument, type Tags, visit } from "yaml";
+import { type Document, LineCounter, parseAllDocuments, type Tags, visit } from "yaml";
 
 /** A text that is not YAML, or that JSON cannot express. */
 export class YamlError extends Error {
@@ -27,12 +27,9 @@ const customTags = (tags: Tags): Tags =>
 export function parseYaml(text: string): ParsedYaml {
   const lines = new LineCounter();
   const options = { version: "1.1", uniqueKeys: false, lineCounter: lines, customTags, merge: true } as const;
-  let document: Document = parseDocument(text, options);
-  if (document.errors.some(({ code }) => code === "MULTIPLE_DOCS")) {
-    const documents = parseAllDocuments(text, options);
-    const [first] = documents;
-    if (first) document = first;
-  }
+  const documents: Document[] = parseAllDocuments(text, options);
+  const document = documents[0];
+  if (!document) return { value: null, repeated: [] };
   const [problem] = document.errors;
   if (problem) {
     const reason = problem.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, "");
