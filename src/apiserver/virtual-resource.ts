@@ -21,6 +21,8 @@ export interface VirtualRequest {
   /** The namespace and, for a subresource, the object's name in the path. */
   readonly namespace?: string;
   readonly name?: string;
+  /** Everything is to happen but a change of anything. */
+  readonly dryRun?: boolean;
   /** Adds a Warning header to the answer. */
   warn(text: string): void;
 }

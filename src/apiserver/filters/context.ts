@@ -24,8 +24,3 @@ export type Filter = (context: RequestContext, next: Endpoint) => Promise<Reply>
 export function chain(filters: readonly Filter[], endpoint: Endpoint): Endpoint {
   return filters.reduceRight<Endpoint>((next, filter) => (context) => filter(context, next), endpoint);
 }
-
-export const ANONYMOUS: UserInfo = { name: "system:anonymous", groups: ["system:unauthenticated"] };
-export const AUTHENTICATED_GROUP = "system:authenticated";
-/** Members may do everything and are exempt from the limits on requests in flight. */
-export const MASTERS_GROUP = "system:masters";

@@ -1,9 +1,10 @@
 import { internalError } from "../../api/status-error.ts";
 import type { UserInfo } from "../../api/user.ts";
+import { ANONYMOUS, AUTHENTICATED_GROUP } from "../authentication/union.ts";
 import type { Authorizer } from "../authorization.ts";
 import { type ApiRequest, header, headerValues } from "../http/exchange.ts";
 import { refusal } from "./authorization.ts";
-import { ANONYMOUS, AUTHENTICATED_GROUP, type Filter } from "./context.ts";
+import type { Filter } from "./context.ts";
 
 const EXTRA_PREFIX = "impersonate-extra-";
 const AUTHENTICATION_GROUP = "authentication.k8s.io";

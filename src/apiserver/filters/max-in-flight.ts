@@ -1,6 +1,7 @@
 import { tooManyRequests } from "../../api/status-error.ts";
+import { MASTERS_GROUP } from "../authorization/union.ts";
 import { isLongRunning } from "../request-info.ts";
-import { type Filter, MASTERS_GROUP } from "./context.ts";
+import type { Filter } from "./context.ts";
 
 /** Upstream's defaults of --max-requests-inflight and --max-mutating-requests-inflight. */
 export const MAX_READING = 400;

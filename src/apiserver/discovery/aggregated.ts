@@ -1,0 +1,47 @@
+import type { ServedGroup } from "../../api/schema/served-resources.ts";
+import type { ResourceCatalogue } from "../resource-catalogue.ts";
+import type { ServedResource } from "../served-resource.ts";
+
+/** apidiscovery.k8s.io APIGroupDiscoveryList: all groups, versions and resources in one document (KEP-3352). */
+export function groupDiscoveryList(
+  catalogue: ResourceCatalogue,
+  groups: readonly ServedGroup[],
+  version: "v2" | "v2beta1",
+): object {
+  return {
+    kind: "APIGroupDiscoveryList",
+    apiVersion: `apidiscovery.k8s.io/${version}`,
+    metadata: {},
+    items: groups.map(({ group, versions }) => ({
+      metadata: { ...(group ? { name: group } : {}), creationTimestamp: null },
+      versions: versions.map((one) => ({
+        version: one,
+        resources: (catalogue.groupVersion(group, one) ?? []).map(resourceEntry),
+        freshness: "Current",
+      })),
+    })),
+  };
+}
+
+function resourceEntry({ type, definition, verbs, subresources }: ServedResource): object {
+  const { shortNames, categories, singular } = definition;
+  const scope = type.namespaced ? "Namespaced" : "Cluster";
+  return {
+    resource: type.resource,
+    responseKind: { group: type.group, version: type.version, kind: type.kind },
+    scope,
+    singularResource: singular,
+    verbs,
+    ...(shortNames?.length ? { shortNames } : {}),
+    ...(categories?.length ? { categories } : {}),
+    ...(subresources.size > 0
+      ? {
+          subresources: [...subresources.values()].map((sub) => ({
+            subresource: sub.name,
+            responseKind: sub.kind,
+            verbs: sub.verbs,
+          })),
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,69 @@
+import { acceptedTypes, covers, type MediaRange, noneAcceptable, wantsPretty } from "./http/accept.ts";
+import type { ApiRequest } from "./http/exchange.ts";
+
+/** The form of an answer, as content negotiation chose it. */
+export interface Encoding {
+  readonly format: Format;
+  readonly shape: Shape;
+  /** Of Table and PartialObjectMetadata. */
+  readonly metaVersion: "v1" | "v1beta1";
+  readonly pretty: boolean;
+  /** Set where `format` is "yaml". */
+  readonly yaml?: (value: object) => Uint8Array;
+}
+export type Format = "json" | "yaml" | "protobuf";
+export type Shape = "object" | "table" | "partial";
+
+export const MEDIA_TYPES: Readonly<Record<Format, string>> = {
+  json: "application/json",
+  yaml: "application/yaml",
+  protobuf: "application/vnd.kubernetes.protobuf",
+};
+const FORMATS = Object.keys(MEDIA_TYPES) as Format[];
+const STREAM_FORMATS: readonly Format[] = ["json", "protobuf"];
+
+const SHAPES: Readonly<Record<string, Shape>> = {
+  Table: "table",
+  PartialObjectMetadata: "partial",
+  PartialObjectMetadataList: "partial",
+};
+
+export interface Offer {
+  /** Whether the objects have a protobuf form. */
+  readonly protobuf: boolean;
+  /** What `as=` may ask for: `Table` and so on. */
+  readonly as: readonly string[];
+  /** A watch: its content type says so. */
+  readonly stream?: boolean;
+}
+
+/** Chooses the form of the answer from the Accept header. Throws a 406. */
+export function negotiate(request: ApiRequest, offer: Offer): Encoding {
+  const formats = offer.stream ? STREAM_FORMATS : FORMATS;
+  for (const range of acceptedTypes(request)) {
+    for (const format of formats) {
+      if (!covers(range, MEDIA_TYPES[format])) continue;
+      const shape = shapeOf(range, offer);
+      // Tables exist in JSON and YAML only, and objects in protobuf where their kind has a message.
+      if (!shape || (format === "protobuf" && (shape !== "object" || !offer.protobuf))) continue;
+      const metaVersion = range.parameters["v"] === "v1beta1" ? "v1beta1" : "v1";
+      const pretty = format === "json" && !offer.stream && wantsPretty(request);
+      return { format, shape, metaVersion, pretty };
+    }
+  }
+  throw noneAcceptable(FORMATS.map((format) => MEDIA_TYPES[format]));
+}
+
+/** The shape that a range asks for; undefined where it asks for what there isn't. */
+function shapeOf({ parameters }: MediaRange, offer: Offer): Shape | undefined {
+  const { as, g: group, v: version } = parameters;
+  if (as === undefined) return "object";
+  if (!offer.as.includes(as) || group !== "meta.k8s.io" || (version !== "v1" && version !== "v1beta1"))
+    return undefined;
+  return SHAPES[as];
+}
+
+/** The Content-Type of an answer in this form. */
+export function contentType({ format }: Encoding, stream = false): string {
+  return stream && format !== "json" ? `${MEDIA_TYPES[format]};stream=watch` : MEDIA_TYPES[format];
+}

@@ -1,0 +1,78 @@
+import { badRequest } from "../../api/status-error.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Random } from "../../base/random.ts";
+import type { AdmissionPlugin } from "../admission/admission.ts";
+import { contentType, type Encoding, negotiate } from "../encoding.ts";
+import type { RequestContext } from "../filters/context.ts";
+import type { Reply } from "../http/exchange.ts";
+import { type EncodeOptions, encodeObject, encodeValue } from "../object-encoder.ts";
+import type { ServedResource, Subresource } from "../served-resource.ts";
+import type { IncludeObject } from "../table/table.ts";
+import type { CachedObject } from "../watch-cache/watch-cache.ts";
+import { hasProtobuf, yamlEncoder } from "../wire-formats.ts";
+
+/** A request for a resource, with what the endpoints need to answer it. */
+export interface ResourceRequest {
+  readonly context: RequestContext;
+  readonly resource: ServedResource;
+  readonly subresource?: Subresource;
+  /** Empty for cluster-scoped resources, and for lists over all namespaces. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly services: EndpointServices;
+}
+
+/** What all endpoints share. */
+export interface EndpointServices {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly admission: readonly AdmissionPlugin[];
+  /** Aborted when the server begins to shut down: watches end then. */
+  readonly draining: AbortSignal;
+}
+
+const ONE = ["Table", "PartialObjectMetadata"];
+const MANY = ["Table", "PartialObjectMetadata", "PartialObjectMetadataList"];
+
+/** The form of an answer with one object, with many, or with a stream of them. */
+export async function encodingFor(request: ResourceRequest, answer: "one" | "many" | "stream"): Promise<EncodeOptions> {
+  const { type } = request.resource;
+  const encoding = negotiate(request.context.request, {
+    protobuf: hasProtobuf(type),
+    as: answer === "many" ? MANY : ONE,
+    stream: answer === "stream",
+  });
+  const options = { include: includeObject(request, encoding), now: request.services.clock.now() };
+  if (encoding.format !== "yaml") return { ...options, encoding };
+  return { ...options, encoding: { ...encoding, yaml: await yamlEncoder() } };
+}
+
+function includeObject({ context }: ResourceRequest, encoding: Encoding): IncludeObject {
+  if (encoding.shape !== "table") return "Metadata";
+  const asked = context.request.query.get("includeObject") ?? "";
+  if (asked === "") return "Metadata";
+  if (asked === "None" || asked === "Metadata" || asked === "Object") return asked;
+  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(asked)}`);
+}
+
+/** One object as an answer. */
+export function objectReply(
+  request: ResourceRequest,
+  cached: CachedObject,
+  status: number,
+  options: EncodeOptions,
+): Reply {
+  return {
+    status,
+    headers: { "content-type": contentType(options.encoding) },
+    body: encodeObject(request.resource, cached, options),
+  };
+}
+
+/** Any value of a kind of its own (a Scale, a Status, a review) as an answer. */
+export function valueReply(value: object, status: number, { encoding }: EncodeOptions): Reply {
+  const plain: Encoding = { ...encoding, shape: "object" };
+  return { status, headers: { "content-type": contentType(plain) }, body: encodeValue(value, plain) };
+}

@@ -1,0 +1,165 @@
+import type { UnknownObject } from "../api/object.ts";
+import type { Status } from "../api/types/meta.v1.ts";
+import type { Encoding } from "./encoding.ts";
+import type { ServedResource } from "./served-resource.ts";
+import { DEFAULT_COLUMNS } from "./table/default-columns.ts";
+import { type IncludeObject, makeTable, partialObject } from "./table/table.ts";
+import type { BookmarkEvent, CachedList, CachedObject, ChangeEvent } from "./watch-cache/watch-cache.ts";
+import { encodeProtobuf } from "./wire-formats.ts";
+
+/** What, beside the encoding, decides how an object looks. */
+export interface EncodeOptions {
+  readonly encoding: Encoding;
+  readonly include: IncludeObject;
+  /** Wall time in ms, for ages in tables. */
+  readonly now: number;
+}
+
+type Bytes = Uint8Array | readonly Uint8Array[];
+
+/** One object as the body of an answer. */
+export function encodeObject(resource: ServedResource, cached: CachedObject, options: EncodeOptions): Bytes {
+  const { encoding } = options;
+  if (encoding.shape === "object" && encoding.format === "json" && !encoding.pretty) {
+    return servedPieces(resource, cached) ?? encodeValue(resource.objectOf(cached), encoding);
+  }
+  return encodeValue(shaped(resource, cached, options), encoding);
+}
+
+/** A whole list. */
+export function encodeList(resource: ServedResource, list: CachedList, options: EncodeOptions): Bytes {
+  const { encoding, include, now } = options;
+  const metadata: Record<string, unknown> = { resourceVersion: String(list.resourceVersion) };
+  if (list.continue) metadata["continue"] = list.continue;
+  if (list.remainingItemCount !== undefined) metadata["remainingItemCount"] = list.remainingItemCount;
+  if (encoding.shape === "table") {
+    const columns = resource.definition.columns ?? DEFAULT_COLUMNS;
+    const { metaVersion } = encoding;
+    const { objectOf } = resource;
+    return encodeValue(makeTable(list.items, { columns, metaVersion, include, metadata, now, objectOf }), encoding);
+  }
+  if (encoding.shape === "partial") {
+    const { metaVersion } = encoding;
+    const items = list.items.map((item) => partialObject(item.object, metaVersion));
+    const apiVersion = `meta.k8s.io/${metaVersion}`;
+    return encodeValue({ kind: "PartialObjectMetadataList", apiVersion, metadata, items }, encoding);
+  }
+  const kind = resource.listKind;
+  const { apiVersion } = resource;
+  if (encoding.format === "json" && !encoding.pretty) {
+    const head = JSON.stringify({ kind, apiVersion, metadata }).slice(0, -1);
+    return joinItems(resource, list.items, `${head},"items":[`, "]}\n");
+  }
+  const items = list.items.map((item) => {
+    const { kind: _kind, apiVersion: _version, ...rest } = resource.objectOf(item);
+    return rest;
+  });
+  return encodeValue({ kind, apiVersion, metadata, items }, encoding);
+}
+
+/** The items' bytes with commas between: nothing is decoded or stringified that is stored in this version. */
+function joinItems(
+  resource: ServedResource,
+  items: readonly CachedObject[],
+  head: string,
+  tail: string,
+): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = [Buffer.from(head)];
+  const { served } = resource.registry;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index]!;
+    if (index > 0) pieces.push(COMMA);
+    const cut = resource.conversion ? undefined : served.item(item.value, item.revision);
+    if (cut) pieces.push(...cut);
+    else pieces.push(Buffer.from(JSON.stringify(itemOf(resource, item))));
+  }
+  pieces.push(Buffer.from(tail));
+  return pieces;
+}
+
+function itemOf(resource: ServedResource, item: CachedObject): UnknownObject {
+  const { kind: _kind, apiVersion: _version, ...rest } = resource.objectOf(item);
+  return rest;
+}
+
+/** One change of a watch, newline and all. `headless`: a table without its columns, as after the first. */
+export function encodeChange(
+  resource: ServedResource,
+  event: ChangeEvent,
+  options: EncodeOptions & { headless: boolean },
+): Uint8Array {
+  const { encoding, include, headless } = options;
+  const { format, shape, metaVersion } = encoding;
+  const wanted = (): Uint8Array => {
+    if (format === "protobuf") return encodeProtobuf.event(event.type, resource.objectOf(event.object));
+    const pieces = shape === "object" ? servedPieces(resource, event.object) : undefined;
+    if (pieces) return Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), ...pieces, EVENT_END]);
+    const object = shaped(resource, event.object, options, headless);
+    return Buffer.from(`${JSON.stringify({ type: event.type, object })}\n`);
+  };
+  // Cells show ages, so tables are made for each watcher.
+  if (shape === "table") return wanted();
+  return event.encoded(`${resource.apiVersion}/${format}/${shape}/${metaVersion}/${include}`, wanted);
+}
+
+/** A bookmark: an object with nothing but a resource version. */
+export function encodeBookmark(resource: ServedResource, event: BookmarkEvent, encoding: Encoding): Uint8Array {
+  const metadata: Record<string, unknown> = { resourceVersion: String(event.revision), creationTimestamp: null };
+  if (event.initialEventsEnd) metadata["annotations"] = { "k8s.io/initial-events-end": "true" };
+  const { kind } = resource.type;
+  const { apiVersion } = resource;
+  if (encoding.format === "protobuf") return encodeProtobuf.event("BOOKMARK", { kind, apiVersion, metadata });
+  if (encoding.shape === "table") {
+    const { metaVersion } = encoding;
+    const partial = partialObject({ kind, apiVersion, metadata }, metaVersion);
+    const table = {
+      kind: "Table",
+      apiVersion: `meta.k8s.io/${metaVersion}`,
+      metadata: { resourceVersion: String(event.revision) },
+      columnDefinitions: null,
+      rows: [{ cells: [], object: partial }],
+    };
+    return Buffer.from(`${JSON.stringify({ type: "BOOKMARK", object: table })}\n`);
+  }
+  const object =
+    encoding.shape === "partial"
+      ? partialObject({ kind, apiVersion, metadata }, encoding.metaVersion)
+      : { kind, apiVersion, metadata };
+  return Buffer.from(`${JSON.stringify({ type: "BOOKMARK", object })}\n`);
+}
+
+/** The end of a watch that failed. */
+export function encodeError(status: Status, encoding: Encoding): Uint8Array {
+  if (encoding.format === "protobuf") return encodeProtobuf.event("ERROR", status as UnknownObject);
+  return Buffer.from(`${JSON.stringify({ type: "ERROR", object: status })}\n`);
+}
+
+/** Any value in the wanted format. */
+export function encodeValue(value: object, encoding: Encoding): Uint8Array {
+  if (encoding.format === "yaml") return encoding.yaml!(value);
+  if (encoding.format === "protobuf") return encodeProtobuf.object(value as UnknownObject);
+  return Buffer.from(`${JSON.stringify(value, undefined, encoding.pretty ? 2 : undefined)}\n`);
+}
+
+function shaped(
+  resource: ServedResource,
+  cached: CachedObject,
+  { encoding, include, now }: EncodeOptions,
+  headless = false,
+): object {
+  const { shape, metaVersion } = encoding;
+  if (shape === "object") return resource.objectOf(cached);
+  if (shape === "partial") return partialObject(cached.object, metaVersion);
+  const columns = resource.definition.columns ?? DEFAULT_COLUMNS;
+  const metadata = { resourceVersion: cached.object.metadata?.resourceVersion };
+  const { objectOf } = resource;
+  return makeTable([cached], { columns, metaVersion, include, metadata, now, objectOf, headless });
+}
+
+function servedPieces(resource: ServedResource, cached: CachedObject): readonly Uint8Array[] | undefined {
+  if (resource.conversion || cached.revision === 0) return undefined;
+  return resource.registry.served.object(cached.value, cached.revision);
+}
+
+const COMMA = Buffer.from(",");
+const EVENT_END = Buffer.from("}\n");

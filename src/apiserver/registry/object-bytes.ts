@@ -1,0 +1,46 @@
+import type { UnknownObject } from "../../api/object.ts";
+
+/**
+ * How an object is written to the store: JSON that begins with kind, apiVersion and metadata, without a resource
+ * version. That fixed beginning lets the served form be cut from the stored bytes, without decoding them:
+ *
+ *   stored     {"kind":"Pod","apiVersion":"v1","metadata":{"name":"a",...},"spec":...}
+ *   served     {"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a",...},"spec":...}
+ *   in a list  {"metadata":{"resourceVersion":"7","name":"a",...},"spec":...}
+ */
+export function storedBytes(object: UnknownObject): Uint8Array {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const { resourceVersion: _, ...stored } = metadata ?? {};
+  return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: stored, ...rest }));
+}
+
+/** Cuts the served forms of one resource's objects from their stored bytes. */
+export class ServedForm {
+  readonly #head: Buffer;
+
+  constructor(type: { kind: string; apiVersion: string }) {
+    const { kind, apiVersion } = type;
+    this.#head = Buffer.from(`${JSON.stringify({ kind, apiVersion }).slice(0, -1)},"metadata":{`);
+  }
+
+  /** The object with its resource version, in pieces to be joined. Undefined where the bytes begin otherwise. */
+  object(stored: Uint8Array, revision: number): readonly [Uint8Array, Uint8Array, Uint8Array] | undefined {
+    const rest = this.#rest(stored);
+    return rest && [this.#head, Buffer.from(`"resourceVersion":"${revision}",`), rest];
+  }
+
+  /** The same without kind and apiVersion, as lists carry their items. */
+  item(stored: Uint8Array, revision: number): readonly [Uint8Array, Uint8Array] | undefined {
+    const rest = this.#rest(stored);
+    return rest && [Buffer.from(`{"metadata":{"resourceVersion":"${revision}",`), rest];
+  }
+
+  #rest(stored: Uint8Array): Uint8Array | undefined {
+    const length = this.#head.length;
+    // An object without any metadata would need no comma; there is none, as a name is required.
+    if (stored[length] === CLOSING_BRACE || this.#head.compare(stored, 0, length) !== 0) return undefined;
+    return stored.subarray(length);
+  }
+}
+
+const CLOSING_BRACE = 0x7d;

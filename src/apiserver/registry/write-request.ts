@@ -1,0 +1,15 @@
+import type { UnknownObject } from "../../api/object.ts";
+import type { UserInfo } from "../../api/user.ts";
+
+/** Who writes, and how: what the endpoints hand to the registry beside the object. */
+export interface WriteRequest {
+  readonly user: UserInfo;
+  /** Absent for the object itself. */
+  readonly subresource?: string;
+  /** Everything happens but the write. */
+  readonly dryRun: boolean;
+  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, for admission. */
+  readonly options: UnknownObject;
+  /** Adds a Warning header to the answer. */
+  warn(text: string): void;
+}

@@ -1,0 +1,76 @@
+import { StatusError } from "../api/status-error.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Random } from "../base/random.ts";
+import { ANONYMOUS } from "./authentication/union.ts";
+import type { Endpoint, RequestContext } from "./filters/context.ts";
+import { withWarnings } from "./filters/warnings.ts";
+import { compressed } from "./http/compression.ts";
+import { type ApiRequest, type Handler, header, type Reply } from "./http/exchange.ts";
+import { statusReply } from "./http/status-reply.ts";
+import { requestInfo } from "./request-info.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
+
+/** A client may give its request an identity of its own, up to this long. */
+const AUDIT_ID_LIMIT = 64;
+
+/**
+ * The outside of the server: makes a context for each request, hands it to the filters and endpoints behind `serve`, and
+ * turns whatever happens there into an answer. Never rejects.
+ */
+export function requestHandler(options: {
+  serve: Endpoint;
+  metrics: ServerMetrics;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+}): Handler {
+  const { serve, metrics, clock, random, logger } = options;
+  return async (request) => {
+    const started = clock.monotonic();
+    const given = header(request, "audit-id");
+    const context: RequestContext = {
+      request,
+      info: requestInfo(request),
+      auditId: given && given.length <= AUDIT_ID_LIMIT && /^[\x21-\x7e]+$/.test(given) ? given : random.uuid(),
+      user: ANONYMOUS,
+      warnings: [],
+    };
+    let reply: Reply;
+    try {
+      reply = await serve(context);
+    } catch (error) {
+      reply = failed(error, context, logger);
+    }
+    const dryRun = request.query.get("dryRun") ?? "";
+    metrics.observe(context.info, dryRun, reply.status, (clock.monotonic() - started) / 1000);
+    if (reply.upgrade) return reply;
+    return finished(await compressed(request, reply), context);
+  };
+}
+
+/** An error as an answer. What is no StatusError is a mistake of ours: it is logged, and does not end the server. */
+function failed(error: unknown, { request, auditId }: RequestContext, logger: Logger): Reply {
+  if (!(error instanceof StatusError) && !isGone(error, request)) {
+    logger.error("a request failed", {
+      method: request.method,
+      path: request.path,
+      auditId,
+      error,
+      stack: stack(error),
+    });
+  }
+  return statusReply(error);
+}
+
+const stack = (error: unknown) => (error instanceof Error ? error.stack : undefined);
+
+/** Whether the client went away in the middle: then nobody waits for the answer. */
+function isGone(error: unknown, request: ApiRequest): boolean {
+  return error instanceof Error && (error.name === "AbortError" || request.signal.aborted);
+}
+
+function finished(reply: Reply, context: RequestContext): Reply {
+  const headers = { "audit-id": context.auditId, "cache-control": "no-cache, private", ...reply.headers };
+  return withWarnings({ ...reply, headers }, context.warnings);
+}

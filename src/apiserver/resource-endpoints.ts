@@ -1,0 +1,62 @@
+import { methodNotSupported, pathNotFound } from "../api/status-error.ts";
+import { createObject } from "./endpoints/create.ts";
+import { deleteCollection, deleteObject } from "./endpoints/delete.ts";
+import { getObject } from "./endpoints/get.ts";
+import { listObjects } from "./endpoints/list.ts";
+import type { EndpointServices, ResourceRequest } from "./endpoints/resource-request.ts";
+import { updateObject } from "./endpoints/update.ts";
+import { watchObjects } from "./endpoints/watch.ts";
+import type { Endpoint } from "./filters/context.ts";
+import type { Reply } from "./http/exchange.ts";
+import type { ResourceCatalogue } from "./resource-catalogue.ts";
+
+export type ResourceEndpoint = (request: ResourceRequest) => Promise<Reply>;
+
+/** Endpoints by verb. */
+export type Verbs = Readonly<Record<string, ResourceEndpoint>>;
+
+const OBJECT_VERBS: Verbs = {
+  get: getObject,
+  list: listObjects,
+  watch: watchObjects,
+  create: createObject,
+  update: updateObject,
+  delete: deleteObject,
+  deletecollection: deleteCollection,
+};
+/** Subresources that show the object itself and write a part of it. */
+const PART_VERBS: Verbs = { get: getObject, update: updateObject };
+
+/** What answers requests for a resource, chosen by what was found in the path. */
+export function resourceEndpoints(options: {
+  catalogue: ResourceCatalogue;
+  services: EndpointServices;
+  /** `resource.group/subresource` (or `resource.group`) → endpoints that replace the ordinary ones. */
+  special: ReadonlyMap<string, Verbs>;
+}): Endpoint {
+  const { catalogue, services, special } = options;
+  return async (context) => {
+    const { info } = context;
+    const resource = catalogue.find(info.group, info.version, info.resource);
+    if (!resource) throw pathNotFound();
+    const { type } = resource;
+    const isNamespace = type.resource === "namespaces" && type.group === "";
+    const namespace = isNamespace ? "" : info.namespace;
+    // A cluster-scoped resource has no path below a namespace, and an object of a namespace has none beside it.
+    if (!type.namespaced && namespace !== "") throw pathNotFound();
+    const named = info.parts.length > 1;
+    const subresource = info.subresource === "" ? undefined : resource.subresources.get(info.subresource);
+    if (info.subresource !== "" && !subresource) throw pathNotFound();
+    if (info.parts.length > 3 && subresource?.role !== "connect") throw pathNotFound();
+    if (type.namespaced && namespace === "") {
+      if (named) throw pathNotFound();
+      if (info.verb !== "list" && info.verb !== "watch") throw methodNotSupported(resource.subject, info.verb);
+    }
+    const key = subresource ? `${type.resource}.${type.group}/${subresource.name}` : `${type.resource}.${type.group}`;
+    const verbs = special.get(key) ?? (subresource ? PART_VERBS : OBJECT_VERBS);
+    const allowed = subresource ? subresource.verbs : resource.verbs;
+    const endpoint = allowed.includes(info.verb) ? verbs[info.verb] : undefined;
+    if (!endpoint) throw methodNotSupported(resource.subject, info.verb);
+    return endpoint({ context, resource, subresource, namespace, name: info.name, services });
+  };
+}

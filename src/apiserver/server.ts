@@ -1,0 +1,199 @@
+import type { AddressInfo } from "node:net";
+import type { KubeObject, ResourceType } from "../api/object.ts";
+import { pods } from "../api/resource-types.ts";
+import { resourceDefinition } from "../api/resources/index.ts";
+import type { UserInfo } from "../api/user.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { metricsRegistry } from "../base/metrics.ts";
+import type { Network } from "../base/network.ts";
+import type { Random } from "../base/random.ts";
+import { client } from "../client/api-client.ts";
+import type { Transport } from "../client/transport.ts";
+import type { Store } from "../store/store.ts";
+import type { AdmissionPlugin } from "./admission/admission.ts";
+import { MASTERS_GROUP } from "./authorization/union.ts";
+import { ensurePriorityClasses, ensureSystemNamespaces } from "./bootstrap/system-objects.ts";
+import { discovery } from "./discovery/discovery.ts";
+import { createVirtual } from "./endpoints/virtual.ts";
+import { authentication } from "./filters/authentication.ts";
+import { authorization } from "./filters/authorization.ts";
+import { chain, type Endpoint, type Filter } from "./filters/context.ts";
+import { REQUEST_DEADLINE_MS, requestDeadline } from "./filters/deadline.ts";
+import { impersonation } from "./filters/impersonation.ts";
+import { type InFlight, MAX_MUTATING, MAX_READING, maxInFlight } from "./filters/max-in-flight.ts";
+import { type PathRoute, pathRoutes } from "./generic-paths.ts";
+import { health } from "./health.ts";
+import type { Handler } from "./http/exchange.ts";
+import { inProcessTransport } from "./http/in-process.ts";
+import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
+import { jsonReply } from "./http/status-reply.ts";
+import { kindHooksOf } from "./kind-hooks.ts";
+import { cacheLookup } from "./lookup.ts";
+import { bindingResources } from "./pod-binding.ts";
+import { type PostStartHook, runPostStartHooks } from "./post-start.ts";
+import { reconcileBootstrapPolicy } from "./rbac/reconcile.ts";
+import { Registry } from "./registry.ts";
+import { requestHandler } from "./request-handler.ts";
+import { cacheOptions } from "./resource-caches.ts";
+import { builtInCatalogue } from "./resource-catalogue.ts";
+import { resourceEndpoints, type Verbs } from "./resource-endpoints.ts";
+import { type SecurityOptions, security } from "./security.ts";
+import { serverMetrics } from "./server-metrics.ts";
+import { versionInfo } from "./version.ts";
+import type { VirtualResource } from "./virtual-resource.ts";
+import { watchCaches } from "./watch-cache/watch-caches.ts";
+
+export interface ApiServerOptions {
+  /** Stays the caller's: `close` does not close it. */
+  store: Store;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  /** Needed to listen. */
+  network?: Network;
+  security: SecurityOptions;
+  /** Host and port by which others reach the server, for discovery and the tokens' issuer. */
+  externalAddress: string;
+  /** Requests at once, beyond which clients are told to wait; 0: no limit. */
+  maxReadingRequests?: number;
+  maxMutatingRequests?: number;
+  requestTimeoutMs?: number;
+  /** Further things to put in place after the start. */
+  postStartHooks?: readonly PostStartHook[];
+}
+
+export interface ApiServer {
+  /** Serves over TLS. May be called several times, for several addresses. */
+  listen(options: ListenOptions): Promise<AddressInfo>;
+  /** A client's way in without sockets, through the whole filter chain, as `user`. */
+  transport(user: UserInfo): Transport;
+  /** Resolves when all that is put in place after the start is there: then `/readyz` says ok. */
+  readonly ready: Promise<void>;
+  /** `/readyz` fails, watches end, running requests finish (for at most `graceMs`), then all stops. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** As whom the server calls itself. */
+export const SERVER_USER: UserInfo = { name: "system:apiserver", groups: [MASTERS_GROUP] };
+
+/** How long running requests may take when the server stops. */
+export const SHUTDOWN_GRACE_MS = 5_000;
+
+/** Assembles an API server over `store`. It answers at once; see `ready`. Throws for options that make no sense. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, clock, random, logger, network, externalAddress } = options;
+  const stopping = new AbortController();
+  const caches = watchCaches({ store, clock, logger: logger.with({}, "watch-cache") });
+  const admission: AdmissionPlugin[] = [];
+  const catalogue = builtInCatalogue(resourceDefinition, (definition) => {
+    const cache = caches.open(cacheOptions(definition));
+    return new Registry({ definition, cache, hooks: kindHooksOf(definition.type), admission, clock, random });
+  });
+  const registryOf = (type: ResourceType<KubeObject>): Registry => {
+    const found = catalogue.stored(type);
+    if (!found) throw new RangeError(`no stored resource ${type.resource}.${type.group}`);
+    return found.registry;
+  };
+  const lookup = cacheLookup({ cacheOf: (type) => registryOf(type).cache, clock, logger });
+  const secured = security(options.security, { lookup, clock, random, externalAddress });
+  admission.push(...secured.admission);
+
+  const checks = health((name, error) => logger.info("a health check failed", { name, error }));
+  const inFlight: InFlight = { reading: 0, mutating: 0, longRunning: 0 };
+  const metrics = serverMetrics(metricsRegistry(), catalogue, inFlight);
+  const virtual = [...secured.virtualResources, ...bindingResources(() => registryOf(pods), clock)];
+  const resources = resourceEndpoints({
+    catalogue,
+    services: { clock, random, logger, admission, draining: stopping.signal },
+    special: specialEndpoints(virtual),
+  });
+  const describe = discovery(catalogue, () => externalAddress);
+  const routes: PathRoute[] = [
+    { path: "/api", below: true, serve: describe },
+    { path: "/apis", below: true, serve: describe },
+    ...["/healthz", "/livez", "/readyz"].map((path) => ({ path, below: true, serve: checks.handle })),
+    { path: "/version", serve: async () => jsonReply(200, versionInfo()) },
+    { path: "/metrics", serve: async () => metrics.reply() },
+    ...secured.documents.map(({ path, headers, body }) => ({
+      path,
+      serve: async () => ({ status: 200, headers: { ...headers }, body }),
+    })),
+  ];
+  const paths = pathRoutes(routes, () => routes.map(({ path }) => path));
+  const endpoint: Endpoint = (context) => (context.info.isResource ? resources(context) : paths(context));
+
+  const starting = secured.start();
+  const afterStart: Filter = async (context, next) => {
+    await starting;
+    return next(context);
+  };
+  const filters: Filter[] = [
+    afterStart,
+    requestDeadline(clock, options.requestTimeoutMs ?? REQUEST_DEADLINE_MS),
+    authentication(secured.authenticator),
+    impersonation(secured.authorizer),
+    maxInFlight(
+      { reading: options.maxReadingRequests ?? MAX_READING, mutating: options.maxMutatingRequests ?? MAX_MUTATING },
+      inFlight,
+    ),
+    authorization(secured.authorizer),
+  ];
+  const handler: Handler = requestHandler({ serve: chain(filters, endpoint), metrics, clock, random, logger });
+
+  checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
+  checks.add({ name: "etcd", check: async () => void (await store.revision()) }, ["livez", "readyz"]);
+  checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
+  const hooks: PostStartHook[] = [
+    { name: "start-system-namespaces-controller", run: ensureSystemNamespaces },
+    {
+      name: "rbac/bootstrap-roles",
+      after: ["start-system-namespaces-controller"],
+      run: async (admin) => {
+        const { bootstrapPolicy } = await import("./rbac/bootstrap-policy.ts");
+        await reconcileBootstrapPolicy(admin, bootstrapPolicy());
+      },
+    },
+    { name: "scheduling/bootstrap-system-priority-classes", run: ensurePriorityClasses },
+    ...(options.postStartHooks ?? []),
+  ];
+  const ready = runPostStartHooks(hooks, {
+    client: client(inProcessTransport(handler, SERVER_USER), { userAgent: "kube-apiserver" }),
+    health: checks,
+    clock,
+    logger,
+    signal: stopping.signal,
+  });
+  ready.catch((error) => {
+    if (!stopping.signal.aborted) logger.error("the start was not completed", { error });
+  });
+
+  const listeners: Listener[] = [];
+  return {
+    ready,
+    transport: (user) => inProcessTransport(handler, user),
+    async listen(listenOptions) {
+      if (!network) throw new Error("the API server was given no network");
+      const listener = await listen(handler, listenOptions, { network, clock, logger });
+      listeners.push(listener);
+      return listener.address;
+    },
+    async close(graceMs = SHUTDOWN_GRACE_MS) {
+      stopping.abort(new Error("the server is shutting down"));
+      await Promise.all(listeners.map((listener) => listener.close(graceMs)));
+      secured.stop();
+      caches.close();
+    },
+  };
+}
+
+/** Endpoints of what is created, but never stored. */
+function specialEndpoints(virtual: readonly VirtualResource[]): Map<string, Verbs> {
+  const special = new Map<string, Verbs>();
+  for (const one of virtual) {
+    const { resource, group } = one.type;
+    const key = `${resource}.${group}`;
+    special.set(one.subresource ? `${key}/${one.subresource}` : key, { create: createVirtual(one) });
+  }
+  return special;
+}
