@@ -24,7 +24,7 @@ export interface ProxyOptions {
   retryMs?: number;
 }
 
-export interface Proxy {
+export interface ServiceProxy {
   /** Resolves once the first full set of rules is in place. */
   readonly ready: Promise<void>;
   /** When rules were last applied, in ms; undefined before the first time. */
@@ -36,7 +36,7 @@ export interface Proxy {
 }
 
 /** Starts following. Call it before the informer factory is started; `synced` resolves when both informers are. */
-export function startProxy(options: ProxyOptions, synced: Promise<void>): Proxy {
+export function startProxy(options: ProxyOptions, synced: Promise<void>): ServiceProxy {
   const { backend, clock, logger, nodeName, minSyncPeriodMs = 0, retryMs = 1000 } = options;
   const serviceInformer = options.informers.informer(services);
   const sliceInformer = options.informers.informer(endpointSlices);
