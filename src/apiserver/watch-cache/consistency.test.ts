@@ -10,7 +10,7 @@ import { embeddedStore } from "../../store/embedded/embedded-store.ts";
 import { memoryStore } from "../../store/memory.ts";
 import type { Store } from "../../store/store.ts";
 import { pods } from "./pods.fixture.ts";
-import type { Selection, WatchEvent } from "./watch-cache.ts";
+import type { CachedObject, Selection, WatchEvent } from "./watch-cache.ts";
 
 const WRITERS = 12;
 const STEPS = 40;
@@ -77,10 +77,11 @@ async function everybodyAgrees(store: Store): Promise<void> {
         assert.ok((await cache.list()).resourceVersion >= revision);
       } else {
         const pod = { node: `n${step % 3}`, labels: { odd: String(random.next() < 0.5) }, given: random.next() < 0.5 };
-        const { revision } = exists ? await update(name, namespace, pod) : await create(name, namespace, pod);
+        const write = exists ? update : create;
+        const written: CachedObject = await write(name, namespace, pod);
         exists = true;
-        assert.equal((await cache.get(key))?.revision, revision);
-        assert.ok((await cache.list({ namespace })).items.some((item) => item.revision === revision));
+        assert.equal((await cache.get(key))?.revision, written.revision);
+        assert.ok((await cache.list({ namespace })).items.some((item) => item.revision === written.revision));
       }
       if (step % 10 === id % 10) mirrors.push(mirror(selections[Math.floor(random.next() * selections.length)]!));
     }

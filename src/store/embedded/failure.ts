@@ -1,7 +1,7 @@
 import type { Files } from "../../base/files.ts";
 import { sqliteFailure } from "../../base/sqlite.ts";
 import { StoreUnavailableError } from "../store.ts";
-import { ForeignFileError } from "./revision-log.ts";
+import { ForeignFileError } from "./schema.ts";
 
 /** Says what keeps the file `path` from being used; errors that are not about the file are returned as they are. */
 export async function explain(error: unknown, path: string, files: Pick<Files, "access">): Promise<unknown> {
