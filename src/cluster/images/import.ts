@@ -41,6 +41,7 @@ const PINNED = { "io.cri-containerd.pinned": "pinned" };
 const LEASE_MS = 3_600_000;
 /** Well below gRPC's message limit; larger pieces are no faster. */
 const CHUNK_BYTES = 1024 * 1024;
+const PIPELINE = 4;
 const KNOWN_DEADLINE_MS = 10_000;
 
 /**
@@ -127,6 +128,9 @@ async function writeBlob(
   const send = async (message: Parameters<typeof stream.write>[0]) => {
     // Where the server has ended the call, the reason comes with the next response.
     await stream.write(message).catch(() => {});
+    await answer();
+  };
+  const answer = async () => {
     const { done } = await responses.next();
     if (done) throw new Error(`containerd ended the writing of ${digest}`);
   };
@@ -135,10 +139,14 @@ async function writeBlob(
     // With the expected digest given, this fails at once where the content is there, and adds it to the lease.
     await send({ action: "STAT", ...whole });
     let offset = 0;
+    let unanswered = 0;
     for await (const data of chunked(source.blob(digest))) {
-      await send({ action: "WRITE", ref: whole.ref, offset, data });
+      await stream.write({ action: "WRITE", ref: whole.ref, offset, data }).catch(() => {});
       offset += data.length;
+      // The server hashes and stores one piece while the next is on its way.
+      for (unanswered++; unanswered > PIPELINE; unanswered--) await answer();
     }
+    for (; unanswered > 0; unanswered--) await answer();
     await send({ action: "COMMIT", ...whole, offset, labels });
     stream.end();
   } catch (error) {
