@@ -12,7 +12,8 @@ import type { StatusError } from "../../api/status-error.ts";
  * - A watcher that does not take its events in time is ended; it never holds up a write or another watcher.
  *
  * Keys are `<prefix><name>` or `<prefix><namespace>/<name>`. Resource versions are store revisions, as numbers here and
- * as decimal strings in objects. Errors that a client should see are StatusErrors with upstream's wording.
+ * as decimal strings in objects. Errors that a client should see are StatusErrors with upstream's wording; those of the
+ * store (StoreUnavailableError) pass through. `watchCaches` in watch-caches.ts makes them.
  */
 export interface WatchCaches {
   /**
@@ -88,7 +89,7 @@ export interface CachedObject {
   encoded(format: string, encode: (object: CachedObject) => Uint8Array): Uint8Array;
 }
 
-/** One resource's cache. All methods start it where it has not been used yet. */
+/** One resource's cache. Reads and watches load it where it has not been used yet; a write alone does not. */
 export interface ResourceCache {
   readonly prefix: string;
   /** The key of an object. */
@@ -104,8 +105,8 @@ export interface ResourceCache {
   /** The present objects of the cache without waiting for anything; empty before the first use. For metrics. */
   readonly size: number;
   /**
-   * Watches. The stream begins with an ERROR event where the version is too old (410) or too far ahead (504), as
-   * upstream's does. Rejects only where the cache can't be loaded or the watch caches are closed.
+   * Watches. The stream is one ERROR event where the version is too old (410), or with sendInitialEvents too far ahead
+   * (504), as upstream's is. Rejects only where the cache can't be loaded or the watch caches are closed.
    */
   watch(options?: WatchOptions): Promise<Watcher>;
   /**
@@ -133,7 +134,7 @@ export interface ListOptions extends Selection {
    */
   resourceVersion?: number;
   exactVersion?: boolean;
-  /** At most so many objects; 0 or absent: all. */
+  /** At most so many objects; 0 or absent: all. As upstream, it has no effect with `resourceVersion: 0`. */
   limit?: number;
   /** The token of the page before. A 400 where it makes no sense, a 410 with a fresh token where it is too old. */
   continue?: string;
@@ -157,7 +158,7 @@ export interface WatchOptions extends Selection {
   resourceVersion?: number;
   /**
    * True: first the present objects, at least as new as resourceVersion, as ADDED, then a bookmark with
-   * `initialEventsEnd`. False: no present objects; without a version the changes from now on. Absent: as above.
+   * `initialEventsEnd` (where bookmarks are wanted). False: no present objects; without a version the changes from now on. Absent: as above.
    */
   sendInitialEvents?: boolean;
   /** Whether BOOKMARK events are wanted: about once a minute, and shortly before the timeout. */
