@@ -1,4 +1,4 @@
-import type { KubeObject } from "../api/object.ts";
+import type { KubeObject, ResourceType } from "../api/object.ts";
 import { events } from "../api/resource-types.ts";
 import { silentLogger } from "../base/logger.ts";
 import { seededRandom } from "../base/random.ts";
@@ -26,7 +26,8 @@ export async function withControllers(
   options: {
     objects?: readonly KubeObject[];
     settings?: Partial<ControllerSettings>;
-    types?: Parameters<typeof fakeClient>[0] extends infer O ? (O extends { types?: infer T } ? T : never) : never;
+    /** What the server serves; all there is unless given. */
+    types?: readonly Pick<ResourceType, "group" | "version" | "resource" | "kind" | "namespaced">[];
     /** Called before the controllers start. */
     prepare?(fake: FakeClient): void;
   },
