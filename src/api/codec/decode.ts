@@ -59,47 +59,63 @@ export async function decode(
   }
 }
 
-/** Decodes a value that was parsed already, such as the result of a patch. The value is not changed. */
+/** Decodes a value that was parsed already. It is not changed. Throws a StatusError (400) in upstream's words. */
 export function decodeParsed(
   value: unknown,
   expected: Expected,
   fieldValidation: FieldValidation,
   from: { writtenKeys?: WrittenKeys; strictErrors?: readonly string[]; body?: Uint8Array } = {},
 ): Decoded {
-  const body = from.body ?? Buffer.from(JSON.stringify(value) ?? "");
-  if (typeof value !== "object" || Array.isArray(value)) {
-    const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
-    throw unrecognized(
-      expected,
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
-      body,
-    );
+  const strict = fieldValidation !== "Ignore";
+  const body = () => from.body ?? Buffer.from(JSON.stringify(value) ?? "");
+  let actual: Kind | undefined;
+  try {
+    actual = actualKind(value, expected);
+    const { object, strictErrors: found } = decodeAs(value, actual, expected, {
+      strict,
+      writtenKeys: from.writtenKeys,
+    });
+    const strictErrors = [...(strict ? (from.strictErrors ?? []) : []), ...found];
+    if (strictErrors.length === 0 || fieldValidation !== "Strict") return { object, warnings: strictErrors };
+    throw new DecodeError(strictMessage(strictErrors));
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    if (!actual) throw unrecognized(expected, error.message, body());
+    const version = JSON.stringify(actual.version);
+    throw badRequest(`${actual.kind} in version ${version} cannot be handled as a ${expected.kind}: ${error.message}`);
   }
-  const given = (value ?? {}) as UnknownObject;
-  const actual = actualKind(given, expected, body);
-  const refuse = (message: string) =>
-    badRequest(
-      `${actual.kind} in version ${JSON.stringify(actual.version)} cannot be handled as a ${expected.kind}: ${message}`,
-    );
+}
+
+/** How upstream words the strict errors where they are refused. */
+export const strictMessage = (strictErrors: readonly string[]): string =>
+  `strict decoding error: ${strictErrors.join(", ")}`;
+
+/**
+ * As `decodeParsed`, for callers that word the refusal themselves: throws DecodeError, and a StatusError (400) only for
+ * another version of the kind.
+ */
+export function decodeValue(
+  value: unknown,
+  expected: Expected,
+  options: { strict: boolean; converted?: boolean },
+): { object: UnknownObject; strictErrors: readonly string[] } {
+  return decodeAs(value, actualKind(value, expected), expected, options);
+}
+
+function decodeAs(
+  value: unknown,
+  actual: Kind,
+  expected: Expected,
+  options: { strict: boolean; converted?: boolean; writtenKeys?: WrittenKeys },
+): { object: UnknownObject; strictErrors: readonly string[] } {
   const schema = expected.schema ?? schemaOf(expected);
   if (!schema) throw new RangeError(`no schema for ${apiVersionOf(expected)} ${expected.kind}`);
-  checkKind(actual, expected, schema, refuse);
-
-  const strict = fieldValidation !== "Ignore";
-  try {
-    const result = normalize(given, schema, { strict, writtenKeys: from.writtenKeys });
-    const strictErrors = [...(strict ? (from.strictErrors ?? []) : []), ...result.strictErrors];
-    if (strictErrors.length > 0 && fieldValidation === "Strict") {
-      throw refuse(`strict decoding error: ${strictErrors.join(", ")}`);
-    }
-    const object: UnknownObject = result.value === value ? { ...result.value } : (result.value as UnknownObject);
-    object.apiVersion = apiVersionOf(expected);
-    object.kind = expected.kind;
-    return { object, warnings: strictErrors };
-  } catch (error) {
-    if (error instanceof DecodeError) throw refuse(error.message);
-    throw error;
-  }
+  checkKind(actual, expected, schema);
+  const result = normalize(value ?? {}, schema, options);
+  const object: UnknownObject = result.value === value ? { ...result.value } : (result.value as UnknownObject);
+  object.apiVersion = apiVersionOf(expected);
+  object.kind = expected.kind;
+  return { object, strictErrors: result.strictErrors };
 }
 
 interface Kind {
@@ -108,34 +124,41 @@ interface Kind {
   readonly kind: string;
 }
 
-/** The kind that the object claims, completed from what is expected. */
-function actualKind(object: UnknownObject, expected: Expected, body: Uint8Array): Kind {
-  for (const field of ["apiVersion", "kind"] as const) {
-    const value: unknown = object[field];
-    if (value === undefined || value === null || typeof value === "string") continue;
-    const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
-    throw unrecognized(
-      expected,
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go struct field .${field} of type string`,
-      body,
+/** The kind that the object claims, completed from what is expected. Throws DecodeError where it can't be told. */
+function actualKind(value: unknown, expected: Expected): Kind {
+  const parseError = "couldn't get version/kind; json parse error: json: cannot unmarshal";
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw new DecodeError(
+      `${parseError} ${jsonKind(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
     );
+  }
+  const object = (value ?? {}) as UnknownObject;
+  for (const field of ["apiVersion", "kind"] as const) {
+    const given: unknown = object[field];
+    if (given === undefined || given === null || typeof given === "string") continue;
+    throw new DecodeError(`${parseError} ${jsonKind(given)} into Go struct field .${field} of type string`);
   }
   const kind = object.kind || expected.kind;
   if (!object.apiVersion) return { group: expected.group, version: expected.version, kind };
   if (object.apiVersion.split("/").length > 2) {
-    throw unrecognized(expected, `unexpected GroupVersion string: ${object.apiVersion}`, body);
+    throw new DecodeError(`unexpected GroupVersion string: ${object.apiVersion}`);
   }
   return { ...parseApiVersion(object.apiVersion), kind };
 }
 
-function checkKind(actual: Kind, expected: Expected, schema: StructType, refuse: (message: string) => Error): void {
+function jsonKind(value: unknown): string {
+  if (Array.isArray(value)) return "array";
+  return typeof value === "boolean" ? "bool" : typeof value;
+}
+
+function checkKind(actual: Kind, expected: Expected, schema: StructType): void {
   const sameGroup = actual.group === expected.group && actual.version === expected.version;
   if (sameGroup && actual.kind === expected.kind) return;
   const known = schemaOf(actual);
   // Kinds that every group version knows, such as DeleteOptions, are one and the same type.
   if (known === schema) return;
   if (!known) {
-    throw refuse(
+    throw new DecodeError(
       `no kind ${JSON.stringify(actual.kind)} is registered for version ${JSON.stringify(apiVersionOf(actual))} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
     );
   }
@@ -145,7 +168,7 @@ function checkKind(actual: Kind, expected: Expected, schema: StructType, refuse:
     );
   }
   const internal = `${expected.group === "" ? "core" : expected.group.split(".")[0]}.${expected.kind}`;
-  throw refuse(`converting (${actual.version}.${actual.kind}) to (${internal}): unknown conversion`);
+  throw new DecodeError(`converting (${actual.version}.${actual.kind}) to (${internal}): unknown conversion`);
 }
 
 function unrecognized(expected: Expected, message: string, body: Uint8Array) {

@@ -32,13 +32,17 @@ export interface Normalized {
   readonly strictErrors: readonly string[];
 }
 
-/** Throws DecodeError. `strict` collects the strict errors, repeated fields only where `writtenKeys` tells of them. */
+/**
+ * Throws DecodeError. `strict` collects the strict errors, repeated fields only where `writtenKeys` tells of them.
+ * `converted` words type errors as upstream's conversion from a map does, which takes the place of JSON after a
+ * strategic merge patch.
+ */
 export function normalize(
   value: object,
   type: StructType,
-  options: { strict: boolean; writtenKeys?: WrittenKeys },
+  options: { strict: boolean; writtenKeys?: WrittenKeys; converted?: boolean },
 ): Normalized {
-  const walk = new Walk(options.strict, options.writtenKeys);
+  const walk = new Walk(options);
   return { value: walk.struct(type, value, "") as Record<string, unknown>, strictErrors: walk.strictErrors };
 }
 
@@ -51,16 +55,19 @@ class Walk {
   readonly strictErrors: string[] = [];
   readonly #path: Step[] = [];
   readonly #writtenKeys: WrittenKeys | undefined;
+  readonly #converted: boolean;
   #strict: boolean;
   #structName = "";
 
-  constructor(strict: boolean, writtenKeys: WrittenKeys | undefined) {
-    this.#strict = strict;
-    this.#writtenKeys = writtenKeys;
+  constructor(options: { strict: boolean; writtenKeys?: WrittenKeys; converted?: boolean }) {
+    this.#strict = options.strict;
+    this.#writtenKeys = options.writtenKeys;
+    this.#converted = options.converted ?? false;
   }
 
   struct(type: StructType, value: unknown, goType: string): unknown {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw this.#mismatch(value, goType);
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw this.#mismatch(value, goType, "struct");
     const given = value as Record<string, unknown>;
     const outer = this.#structName;
     this.#structName = type.name.slice(type.name.lastIndexOf(".") + 1);
@@ -122,7 +129,7 @@ class Walk {
   }
 
   #list(items: Type, value: unknown, goType: string): unknown {
-    if (!Array.isArray(value)) throw this.#mismatch(value, goType);
+    if (!Array.isArray(value)) throw this.#mismatch(value, goType, "slice");
     const itemType = goType.startsWith("[]") ? goType.slice(2) : goTypeOf(items);
     let copy: unknown[] | undefined;
     const depth = this.#path.length;
@@ -140,7 +147,7 @@ class Walk {
   }
 
   #map(values: Type, value: unknown, goType: string): unknown {
-    if (typeof value !== "object" || Array.isArray(value)) throw this.#mismatch(value, goType);
+    if (typeof value !== "object" || Array.isArray(value)) throw this.#mismatch(value, goType, "map");
     const given = value as Record<string, unknown>;
     const close = goType.startsWith("map[") ? goType.indexOf("]") : -1;
     const valueType = close < 0 ? goTypeOf(values) : goType.slice(close + 1);
@@ -184,32 +191,32 @@ class Walk {
   #scalar({ scalar }: ScalarType, value: unknown, goType: string): unknown {
     switch (scalar) {
       case "string":
-        if (typeof value !== "string") throw this.#mismatch(value, goType);
+        if (typeof value !== "string") throw this.#mismatch(value, goType, "string");
         return value;
       case "boolean":
-        if (typeof value !== "boolean") throw this.#mismatch(value, goType);
+        if (typeof value !== "boolean") throw this.#mismatch(value, goType, "bool");
         return value;
       case "int32":
-        if (typeof value !== "number" || (value | 0) !== value) throw this.#mismatch(value, goType, true);
+        if (typeof value !== "number" || (value | 0) !== value) throw this.#mismatch(value, goType, "int32");
         return value;
       case "int64":
         if (!Number.isInteger(value) || Math.abs(value as number) > INT64_LIMIT) {
-          throw this.#mismatch(value, goType, true);
+          throw this.#mismatch(value, goType, "int64");
         }
         return value;
       case "double":
-        if (typeof value !== "number") throw this.#mismatch(value, goType);
+        if (typeof value !== "number") throw this.#mismatch(value, goType, "float64");
         return value;
       case "intOrString":
         if (typeof value === "string") return value;
-        if (typeof value !== "number" || (value | 0) !== value) throw this.#mismatch(value, "int32", true);
+        if (typeof value !== "number" || (value | 0) !== value) throw this.#mismatch(value, "int32", "json int32");
         return value;
       case "bytes":
-        if (typeof value !== "string") throw this.#mismatch(value, goType);
+        if (typeof value !== "string") throw this.#mismatch(value, goType, "slice");
         return canonicalBase64(value);
       case "time":
       case "microTime":
-        if (typeof value !== "string") throw this.#mismatch(value, "string");
+        if (typeof value !== "string") throw this.#mismatch(value, "string", "json string");
         return canonical(value, scalar === "time" ? canonicalTime : canonicalMicroTime);
       case "quantity":
         // What is neither a string nor a number is text that no quantity has.
@@ -220,10 +227,13 @@ class Walk {
     }
   }
 
-  #mismatch(value: unknown, goType: string, withNumber = false): DecodeError {
+  /** `kind` is Go's kind of what was wanted; "json ..." where upstream hands the value to the type's own JSON decoding. */
+  #mismatch(value: unknown, goType: string, kind: string): DecodeError {
+    if (this.#converted && !kind.startsWith("json ")) return new DecodeError(conversionMessage(value, kind));
     let found: string = Array.isArray(value) ? "array" : typeof value;
     if (found === "boolean") found = "bool";
-    if (found === "number" && withNumber) found = `number ${value}`;
+    if (found === "number" && /int(32|64)$/.test(kind)) found = `number ${value}`;
+    if (this.#converted) return new DecodeError(`json: cannot unmarshal ${found} into Go value of type ${goType}`);
     const path = this.#path.flatMap((step) => (typeof step === "number" || "key" in step ? [] : [step.goName]));
     const field = `${this.#structName}.${path.join(".")}`;
     return new DecodeError(`json: cannot unmarshal ${found} into Go struct field ${field} of type ${goType}`);
@@ -263,6 +273,17 @@ class Walk {
     const text = `${problem} field ${JSON.stringify(path)}`;
     if (!this.strictErrors.includes(text)) this.strictErrors.push(text);
   }
+}
+
+function conversionMessage(value: unknown, kind: string): string {
+  let found: string = Array.isArray(value) ? "slice" : typeof value === "object" ? "map" : typeof value;
+  if (found === "boolean") found = "bool";
+  if (found === "number") found = Number.isInteger(value) ? "int64" : "float64";
+  if (kind === "struct") return `cannot restore struct from: ${found}`;
+  if (kind === "slice" || kind === "map") return `cannot restore ${kind} from ${found}`;
+  const numeric = (one: string) => /^(int|float)/.test(one);
+  const convertible = numeric(found) && (numeric(kind) || (kind === "string" && found === "int64"));
+  return convertible ? `cannot convert ${found} to ${kind}` : `unrecognized type: ${kind}`;
 }
 
 /** 2^63 itself is no int64, but the nearest double of the largest one; larger doubles are all above. */
