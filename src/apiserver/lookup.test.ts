@@ -16,6 +16,7 @@ const end: WatchEvent = { type: "BOOKMARK", revision: 1, initialEventsEnd: true 
 function scriptedCache(watches: WatchEvent[][][]) {
   let opened = 0;
   const cache = {
+    prefix: "",
     watch: async ({ signal }: { signal: AbortSignal }): Promise<Watcher> => {
       const batches = watches[opened++];
       return {

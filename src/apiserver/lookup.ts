@@ -97,7 +97,7 @@ export function cacheLookup(options: {
               onInitial();
               continue;
             }
-            const { key } = event.object;
+            const key = event.object.key.slice(cache.prefix.length);
             unseen?.delete(key);
             if (event.type === "DELETED") {
               known.delete(key);
