@@ -37,7 +37,7 @@ function requested(request: ApiRequest): UserInfo | undefined {
   let extra: Record<string, readonly string[]> | undefined;
   for (const key in headers) {
     if (!key.startsWith(EXTRA_PREFIX)) continue;
-    extra = { ...extra, [unescape(key.slice(EXTRA_PREFIX.length))]: headerValues(request, key) };
+    extra = { ...extra, [decodeKey(key.slice(EXTRA_PREFIX.length))]: headerValues(request, key) };
   }
   if (name !== "") return { name, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
   if (uid || groups.length > 0 || extra) {
@@ -47,7 +47,7 @@ function requested(request: ApiRequest): UserInfo | undefined {
 }
 
 /** Extra keys are percent-encoded where a header name can't carry them. */
-function unescape(key: string): string {
+function decodeKey(key: string): string {
   try {
     return decodeURIComponent(key);
   } catch {

@@ -24,7 +24,7 @@ export function withWarnings(reply: Reply, warnings: readonly string[]): Reply {
 /** A quoted string of a header: no control characters, and nothing beyond Latin-1. */
 function printable(text: string): string {
   return text
-    .replace(/[\u0000-\u001f\u007f]/g, " ")
+    .replace(/\p{Cc}/gu, " ")
     .replace(/[^\u0020-\u00ff]/g, "?")
     .replace(/["\\]/g, "\\$&");
 }
