@@ -1,0 +1,106 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { UserInfo } from "../api/user.ts";
+import { createApiServer } from "../apiserver/server.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Machine } from "../base/machine.ts";
+import { client as apiClient } from "../client/api-client.ts";
+import { schedulerFlags } from "../scheduler/options.ts";
+import { runScheduler } from "../scheduler/run.ts";
+import { compactor } from "../store/compactor.ts";
+import { embeddedStore } from "../store/embedded/embedded-store.ts";
+import { clusterAddons } from "./addons.ts";
+import type { Cluster } from "./cluster.ts";
+import { runManager } from "./controller-manager.ts";
+import { defaultValues } from "./flag-defaults.ts";
+
+/** In a bundle the store's worker lies beside the program. */
+const bundledWorker = import.meta.url.endsWith(".ts") ? undefined : new URL("./store-worker.js", import.meta.url);
+
+const SCHEDULER: UserInfo = { name: "system:kube-scheduler", groups: ["system:authenticated"] };
+/** As the components' own processes do: one holder of each lease. */
+const ELECTION_OFF = { "leader-elect": false } as const;
+
+/**
+ * Runs the control plane of a cluster in this process until `signal` is aborted: store, API server, controllers and
+ * scheduler, which call the server in-process as the users that they are. `logger` names the component of each line.
+ */
+export async function runControlPlane(
+  machine: Machine,
+  cluster: Cluster,
+  logger: (component: string) => Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random, network, files } = machine;
+  const { record, layout } = cluster;
+  const certificates = await cluster.certificates();
+  const [serviceAccountKey, store] = await Promise.all([
+    files.readFile(certificates.serviceAccountKeyFile, "utf8"),
+    embeddedStore({
+      path: join(layout.store, "state.db"),
+      clock,
+      logger: logger("store"),
+      ...(bundledWorker ? { workerUrl: bundledWorker } : {}),
+    }),
+  ]);
+  const stopCompaction = compactor({ store, clock, logger: logger("store") });
+  const issuer = "https://kubernetes.default.svc.cluster.local";
+  const server = createApiServer({
+    store,
+    clock,
+    random,
+    network,
+    logger: logger("kube-apiserver"),
+    externalAddress: `${cluster.apiAddresses[1]}:${record.apiPort}`,
+    security: { serviceAccounts: { issuers: [issuer], signingKey: serviceAccountKey } },
+    postStartHooks: [clusterAddons(cluster)],
+  });
+  const listen = (host: string) =>
+    server.listen({
+      host,
+      port: record.apiPort,
+      certificate: certificates.apiserver.certificate,
+      key: certificates.apiserver.key,
+      clientCa: certificates.authority,
+    });
+  try {
+    await Promise.all([...new Set(cluster.apiAddresses)].map(listen));
+    logger("kube-apiserver").info("serving", { addresses: cluster.apiAddresses.join(","), port: record.apiPort });
+    // Before the bootstrap roles are there, the components would only be turned away.
+    await server.ready;
+    const identity = `${hostname()}_${random.uuid()}`;
+    const asUser = (user: UserInfo, userAgent: string) => apiClient(server.transport(user), { userAgent, clock });
+    const failed = new AbortController();
+    const until = AbortSignal.any([signal, failed.signal]);
+    const watchOver = (run: Promise<void>) =>
+      run.catch((error) => {
+        if (!until.aborted) failed.abort(error);
+      });
+    await Promise.all([
+      watchOver(
+        runScheduler(
+          {
+            clock,
+            random,
+            client: asUser(SCHEDULER, "kube-scheduler"),
+            logger: logger("kube-scheduler"),
+            identity,
+            flags: { ...defaultValues(schedulerFlags), ...ELECTION_OFF },
+          },
+          until,
+        ),
+      ),
+      watchOver(
+        runManager(
+          { machine, cluster, certificates, asUser, identity, logger: logger("kube-controller-manager") },
+          until,
+        ),
+      ),
+    ]);
+    if (failed.signal.aborted) throw failed.signal.reason;
+  } finally {
+    await server.close();
+    stopCompaction.stop();
+    await store.close();
+  }
+}
