@@ -1,0 +1,120 @@
+import type { ResourceQuota } from "../../api/types/core.v1.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import type { ResourceClient } from "../../client/client.ts";
+import type { Authorizer } from "../authorization.ts";
+import type { Lookup } from "../lookup.ts";
+import type { AdmissionPlugin } from "./admission.ts";
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from "./certificates.ts";
+import { defaultIngressClass, defaultStorageClass } from "./default-class.ts";
+import { type DefaultTolerationOptions, defaultTolerationSeconds } from "./default-toleration-seconds.ts";
+import { limitRanger } from "./limit-ranger.ts";
+import { namespaceLifecycle } from "./namespace-lifecycle.ts";
+import { nodeRestriction } from "./node-restriction.ts";
+import { podResizeValidator } from "./pod-resize-validator.ts";
+import { podSecurity } from "./pod-security/pod-security.ts";
+import { podTopologyLabels } from "./pod-topology-labels.ts";
+import { priority } from "./priority.ts";
+import { resourceQuota } from "./resource-quota/resource-quota.ts";
+import { runtimeClass } from "./runtime-class.ts";
+import { serviceAccount } from "./service-account.ts";
+import { persistentVolumeClaimResize, storageObjectInUseProtection } from "./storage-protection.ts";
+import { taintNodesByCondition } from "./taint-nodes-by-condition.ts";
+
+/** What the plugins need from the server. */
+export interface PluginServices {
+  readonly lookup: Lookup;
+  readonly authorizer: Authorizer;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Writes the status of quotas, as a superuser; asked for on the first use. */
+  readonly quotas: () => Pick<ResourceClient<ResourceQuota>, "updateStatus">;
+  /** Upstream's --default-not-ready-toleration-seconds and --default-unreachable-toleration-seconds. */
+  readonly tolerations?: DefaultTolerationOptions;
+}
+
+/** Upstream's --enable-admission-plugins and --disable-admission-plugins. */
+export interface PluginChoice {
+  readonly enable?: readonly string[];
+  readonly disable?: readonly string[];
+}
+
+interface Row {
+  readonly name: string;
+  /** Whether it runs unless it is disabled. */
+  readonly on: boolean;
+  /** Absent where Knarr doesn't have the plugin. */
+  readonly make?: (services: PluginServices) => AdmissionPlugin;
+}
+
+/** All of upstream's plugins in the order in which they run. */
+const PLUGINS: readonly Row[] = [
+  { name: "AlwaysAdmit", on: false },
+  { name: "NamespaceAutoProvision", on: false },
+  { name: "NamespaceLifecycle", on: true, make: namespaceLifecycle },
+  { name: "NamespaceExists", on: false },
+  { name: "LimitPodHardAntiAffinityTopology", on: false },
+  { name: "LimitRanger", on: true, make: limitRanger },
+  { name: "ServiceAccount", on: true, make: serviceAccount },
+  { name: "NodeRestriction", on: false, make: nodeRestriction },
+  { name: "TaintNodesByCondition", on: true, make: () => taintNodesByCondition },
+  { name: "AlwaysPullImages", on: false },
+  { name: "ImagePolicyWebhook", on: false },
+  { name: "PodSecurity", on: true, make: podSecurity },
+  { name: "PodNodeSelector", on: false },
+  { name: "Priority", on: true, make: priority },
+  { name: "DefaultTolerationSeconds", on: true, make: ({ tolerations }) => defaultTolerationSeconds(tolerations) },
+  { name: "PodTolerationRestriction", on: false },
+  { name: "EventRateLimit", on: false },
+  { name: "ExtendedResourceToleration", on: false },
+  { name: "DefaultStorageClass", on: true, make: defaultStorageClass },
+  { name: "StorageObjectInUseProtection", on: true, make: () => storageObjectInUseProtection },
+  { name: "PodGroupProtection", on: true },
+  { name: "OwnerReferencesPermissionEnforcement", on: false },
+  { name: "PersistentVolumeClaimResize", on: true, make: persistentVolumeClaimResize },
+  { name: "RuntimeClass", on: true, make: runtimeClass },
+  { name: "CertificateApproval", on: true, make: certificateApproval },
+  { name: "CertificateSigning", on: true, make: certificateSigning },
+  { name: "ClusterTrustBundleAttest", on: true },
+  { name: "CertificateSubjectRestriction", on: true, make: () => certificateSubjectRestriction },
+  { name: "DefaultIngressClass", on: true, make: defaultIngressClass },
+  { name: "DenyServiceExternalIPs", on: false },
+  { name: "PodTopologyLabels", on: true, make: podTopologyLabels },
+  { name: "PodGroupWorkloadExists", on: true },
+  { name: "NodeDeclaredFeatureValidator", on: true },
+  { name: "JobValidation", on: true },
+  { name: "PodResizeValidator", on: true, make: podResizeValidator },
+  { name: "MutatingAdmissionPolicy", on: true },
+  { name: "MutatingAdmissionWebhook", on: true },
+  { name: "ValidatingAdmissionPolicy", on: true },
+  { name: "ValidatingAdmissionWebhook", on: true },
+  { name: "ResourceQuota", on: true, make: resourceQuota },
+  { name: "AlwaysDeny", on: false },
+];
+
+/** The plugins that upstream runs by default and Knarr doesn't have yet. */
+export const missingPlugins: readonly string[] = PLUGINS.filter(({ on, make }) => on && !make).map(({ name }) => name);
+
+/**
+ * The plugins to run, in upstream's order: those that are on by default, with those of `enable` and without those of
+ * `disable`. Throws where a name is unknown, enabled and disabled at once, or enabled and not there.
+ */
+export function admissionPlugins(services: PluginServices, choice: PluginChoice = {}): AdmissionPlugin[] {
+  const { enable = [], disable = [] } = choice;
+  const known = new Map(PLUGINS.map((row) => [row.name, row]));
+  for (const name of enable) {
+    if (!known.has(name)) throw new Error(`enable-admission-plugins plugin ${JSON.stringify(name)} is unknown`);
+    if (!known.get(name)!.make)
+      throw new Error(`enable-admission-plugins plugin ${JSON.stringify(name)} is not supported`);
+  }
+  for (const name of disable) {
+    if (!known.has(name)) throw new Error(`disable-admission-plugins plugin ${JSON.stringify(name)} is unknown`);
+  }
+  const both = enable.filter((name) => disable.includes(name)).sort();
+  if (both.length > 0) {
+    throw new Error(`[${both.join(" ")}] in enable-admission-plugins and disable-admission-plugins overlapped`);
+  }
+  return PLUGINS.filter(({ name, on }) => enable.includes(name) || (on && !disable.includes(name))).flatMap(
+    ({ make }) => make?.(services) ?? [],
+  );
+}
