@@ -24,6 +24,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   prepareForUpdate?(object: T, old: T, context: WriteContext): void;
   prepareForStatusUpdate?(object: T, old: T, context: WriteContext): void;
   validate?(object: T, context: WriteContext): FieldError[];
+  /** In addition to `validate`, at creation only. */
+  validateCreate?(object: T, context: WriteContext): FieldError[];
   /** In addition to `validate`, which runs on updates too. */
   validateUpdate?(object: T, old: T, context: WriteContext): FieldError[];
   validateStatusUpdate?(object: T, old: T, context: WriteContext): FieldError[];

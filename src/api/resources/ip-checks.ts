@@ -43,36 +43,28 @@ function parseV4(text: string): { bytes: number[]; leadingZeros: boolean } | und
 /** The eight words of an IPv6 address. */
 function parseV6(text: string): number[] | undefined {
   let source = text;
-  const tail: number[] = [];
-  if (source.includes(".")) {
-    const colon = source.lastIndexOf(":");
-    const v4 = parseV4(source.slice(colon + 1));
+  if (text.includes(".")) {
+    const colon = text.lastIndexOf(":");
+    const v4 = parseV4(text.slice(colon + 1));
     if (!v4 || v4.leadingZeros) return undefined;
     const [a, b, c, d] = v4.bytes as [number, number, number, number];
-    tail.push((a << 8) | b, (c << 8) | d);
-    source = source.slice(0, colon + 1);
-    // What is left ends in the colon before the dotted part, unless that was "::".
-    if (source.endsWith("::")) source = source.slice(0, -1);
-    else source = source.slice(0, -1);
-    if (source === "" || (source === ":" && !text.startsWith("::"))) return undefined;
-    if (source === ":") source = "::";
-    else if (source.endsWith(":")) source += ":";
+    source = `${text.slice(0, colon + 1)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
   }
   const halves = source.split("::");
   if (halves.length > 2) return undefined;
-  const words = (half: string): number[] | undefined => {
-    if (half === "") return [];
-    const parts = half.split(":");
-    if (!parts.every((part) => /^[0-9a-fA-F]{1,4}$/.test(part))) return undefined;
-    return parts.map((part) => Number.parseInt(part, 16));
-  };
-  const left = words(halves[0]!);
-  const right = halves.length === 2 ? words(halves[1]!) : [];
+  const left = readWords(halves[0]!);
+  const right = halves.length === 2 ? readWords(halves[1]!) : [];
   if (!left || !right) return undefined;
-  const given = left.length + right.length + tail.length;
-  if (halves.length === 1) return given === 8 ? [...left, ...tail] : undefined;
-  if (given > 7) return undefined;
-  return [...left, ...new Array<number>(8 - given).fill(0), ...right, ...tail];
+  const given = left.length + right.length;
+  if (halves.length === 1) return given === 8 ? left : undefined;
+  return given > 7 ? undefined : [...left, ...new Array<number>(8 - given).fill(0), ...right];
+}
+
+function readWords(text: string): number[] | undefined {
+  if (text === "") return [];
+  const parts = text.split(":");
+  if (!parts.every((part) => /^[0-9a-fA-F]{1,4}$/.test(part))) return undefined;
+  return parts.map((part) => Number.parseInt(part, 16));
 }
 
 /** The canonical text of an address (RFC 5952). */

@@ -1,13 +1,20 @@
+import type { FieldError } from "../../resource-definition.ts";
 import { podTemplates } from "../../resource-types.ts";
 import type { PodTemplate } from "../../types/core.v1.ts";
 import { column, formatLabels, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { defaultPodTemplate } from "./pod-defaults.ts";
+import { validatePodTemplate } from "./pod-template-validation.ts";
 
 export const podTemplate = define<PodTemplate>({
   type: podTemplates,
   singular: "podtemplate",
   generation: true,
+  validate(object) {
+    const errors: FieldError[] = [];
+    validatePodTemplate(object.template, "template", errors);
+    return errors;
+  },
   columns: [
     nameColumn,
     column("Containers", "Names of each container in the template.", ({ template }) =>

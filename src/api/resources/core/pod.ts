@@ -5,6 +5,9 @@ import { define } from "../define.ts";
 import { podColumns } from "./pod-columns.ts";
 import { defaultPod } from "./pod-defaults.ts";
 import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } from "./pod-prepare.ts";
+import { validatePodStatusUpdate } from "./pod-status-validation.ts";
+import { validatePodUpdate } from "./pod-update-validation.ts";
+import { validatePod, validatePodCreate } from "./pod-validation.ts";
 
 const definition: ResourceDefinition<Pod> = {
   type: pods,
@@ -28,6 +31,10 @@ const definition: ResourceDefinition<Pod> = {
   prepareForCreate: preparePodForCreate,
   prepareForUpdate: preparePodForUpdate,
   prepareForStatusUpdate: preparePodForStatusUpdate,
+  validate: validatePod,
+  validateCreate: validatePodCreate,
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
   gracePeriodSeconds(pod, requested) {
     const { nodeName, terminationGracePeriodSeconds } = pod.spec ?? {};
     const phase = pod.status?.phase;
