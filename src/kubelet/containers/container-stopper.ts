@@ -49,7 +49,8 @@ export function containerStopper(options: {
     how: StopOptions,
     order?: TerminationOrder,
   ): Promise<void> => {
-    const spec = findContainer(pod, container.name)?.container ?? restoreContainer(container.name, container.status.annotations);
+    const spec =
+      findContainer(pod, container.name)?.container ?? restoreContainer(container.name, container.status.annotations);
     const begun = clock.monotonic();
     let graceMs = graceSeconds(pod, spec, how) * 1000;
     const left = () => graceMs - (clock.monotonic() - begun);
@@ -94,7 +95,10 @@ export function containerStopper(options: {
       const results = await Promise.allSettled(live.map((container) => stop(pod, state, container, how, order)));
       const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason as Error] : []));
       if (errors.length > 0) {
-        throw new AggregateError(errors, `failed to "KillContainer": ${errors.map(({ message }) => message).join("; ")}`);
+        throw new AggregateError(
+          errors,
+          `failed to "KillContainer": ${errors.map(({ message }) => message).join("; ")}`,
+        );
       }
     },
     forgetPod: (uid) => void hooked.delete(uid),
@@ -104,7 +108,10 @@ export function containerStopper(options: {
 /** A failed probe may bring a grace period of its own; else the deletion's, else the pod's. */
 function graceSeconds(
   pod: Pod,
-  spec: { livenessProbe?: { terminationGracePeriodSeconds?: number }; startupProbe?: { terminationGracePeriodSeconds?: number } },
+  spec: {
+    livenessProbe?: { terminationGracePeriodSeconds?: number };
+    startupProbe?: { terminationGracePeriodSeconds?: number };
+  },
   how: StopOptions,
 ): number {
   if (how.graceSeconds !== undefined) return how.graceSeconds;

@@ -1,4 +1,5 @@
 import type { Pod, PodDNSConfig } from "../../api/types/core.v1.ts";
+import type { Files } from "../../base/files.ts";
 import { describePod, podNamespace } from "../pod/pod.ts";
 
 /** What a resolv.conf holds. */
@@ -34,7 +35,8 @@ export function parseResolvConf(text: string): ResolverConfig {
     const [keyword, ...fields] = line.split(/\s+/);
     if (keyword === "nameserver" && fields[0]) config.servers.push(fields[0]);
     // The last of several search lines is the one that counts.
-    else if (keyword === "search") config.searches = fields.map((search) => (search === "." ? search : search.replace(/\.$/, "")));
+    else if (keyword === "search")
+      config.searches = fields.map((search) => (search === "." ? search : search.replace(/\.$/, "")));
     else if (keyword === "options") config.options.push(...fields);
   }
   return config;
@@ -65,7 +67,11 @@ export function podDns(pod: Pod, settings: DnsSettings): DnsResult {
         message: `pod: "${describePod(pod)}". kubelet does not have ClusterDNS IP configured and cannot create Pod using "${policy}" policy. Falling back to "Default" policy.`,
       });
     }
-    config = { servers: [...settings.host.servers], searches: [...settings.host.searches], options: [...settings.host.options] };
+    config = {
+      servers: [...settings.host.servers],
+      searches: [...settings.host.searches],
+      options: [...settings.host.options],
+    };
   }
   if (pod.spec?.dnsConfig) config = append(config, pod.spec.dnsConfig);
   return { config: limit(config, warnings), warnings };
@@ -104,3 +110,16 @@ function limit(config: ResolverConfig, warnings: DnsResult["warnings"]): Resolve
 }
 
 const unique = (items: readonly string[]) => [...new Set(items)];
+
+/** Reads the node's resolv.conf anew each time: it changes with the network. */
+export function dnsReader(
+  files: Files,
+  settings: { clusterDns: readonly string[]; clusterDomain: string; resolvConf: string },
+): () => Promise<DnsSettings> {
+  const none: ResolverConfig = { servers: [], searches: [], options: [] };
+  return async () => {
+    const { clusterDns, clusterDomain, resolvConf } = settings;
+    const host = resolvConf === "" ? none : parseResolvConf(await files.readFile(resolvConf, "utf8"));
+    return { clusterDns, clusterDomain, host };
+  };
+}

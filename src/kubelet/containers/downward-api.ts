@@ -87,7 +87,8 @@ export function resourceValue(
   const own = container.resources ?? {};
   let text = own[field]?.[resource];
   // An unset limit stands for all that the node has; hugepages have no such meaning.
-  if (text === undefined && field === "limits" && !resource.startsWith("hugepages-")) text = facts.allocatable[resource];
+  if (text === undefined && field === "limits" && !resource.startsWith("hugepages-"))
+    text = facts.allocatable[resource];
   const amount = Quantity.parse(text ?? "0");
   const divisor = Quantity.parse(selector.divisor && selector.divisor !== "0" ? selector.divisor : "1");
   const quotient = amount.nano / divisor.nano;

@@ -1,6 +1,7 @@
 import type { LifecycleHandler, Pod } from "../../api/types/core.v1.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import type { Network } from "../../base/network.ts";
+import { unlessAborted } from "../pod/abort.ts";
 import { type AnyContainer, describePod } from "../pod/pod.ts";
 import { httpGet, httpUrl } from "../probes/http-get.ts";
 import { portNumber } from "../probes/ports.ts";
@@ -56,12 +57,9 @@ export function hookRunner(options: { runtime: Runtime; clock: Clock; network: N
 
   return {
     async run(target, handler, timeoutMs, signal) {
-      const aborted = Promise.withResolvers<never>();
-      const onAbort = () => aborted.reject(signal!.reason);
-      signal?.addEventListener("abort", onAbort, { once: true });
       try {
-        signal?.throwIfAborted();
-        await Promise.race([carryOut(target, handler, timeoutMs, signal), aborted.promise]);
+        const work = carryOut(target, handler, timeoutMs, signal);
+        await (signal ? unlessAborted(work, signal) : work);
       } catch (error) {
         if (signal?.aborted) throw error;
         const kind = handler.exec ? "Exec" : handler.httpGet ? "HTTP" : handler.sleep ? "Sleep" : "TCP";
@@ -70,8 +68,6 @@ export function hookRunner(options: { runtime: Runtime; clock: Clock; network: N
           `${kind} lifecycle hook (${what}) for Container "${target.container.name}" in Pod "${describePod(target.pod)}" failed - error: ${(error as Error).message}`,
           { cause: error },
         );
-      } finally {
-        signal?.removeEventListener("abort", onAbort);
       }
     },
   };

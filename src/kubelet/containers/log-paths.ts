@@ -20,6 +20,9 @@ export function uidOfLogDirectory(name: string): string | undefined {
 
 /** The link by which log collectors find a container's log. */
 export function logLink(root: string, pod: Pod, container: string, containerId: string): string {
-  const name = `${podName(pod)}_${podNamespace(pod)}_${container}`.slice(0, 255 - ".log".length - containerId.length - 1);
+  const name = `${podName(pod)}_${podNamespace(pod)}_${container}`.slice(
+    0,
+    255 - ".log".length - containerId.length - 1,
+  );
   return join(root, `${name}-${containerId}.log`);
 }

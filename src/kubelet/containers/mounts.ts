@@ -1,5 +1,5 @@
 import type { Pod, VolumeMount } from "../../api/types/core.v1.ts";
-import { type AnyContainer } from "../pod/pod.ts";
+import type { AnyContainer } from "../pod/pod.ts";
 import type { Mount } from "../runtime.ts";
 import type { MountedVolume } from "../volumes/volume.ts";
 import { expandStrictly } from "./expansion.ts";
@@ -30,7 +30,9 @@ export async function containerMounts(inputs: MountInputs): Promise<Mount[]> {
     const volume = volumes.get(mount.name);
     if (!volume) throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
     if (mount.recursiveReadOnly === "Enabled") {
-      throw new Error(`volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`);
+      throw new Error(
+        `volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`,
+      );
     }
     const propagation = PROPAGATION[mount.mountPropagation ?? "None"];
     if (!propagation) throw new Error(`invalid MountPropagation mode: "${mount.mountPropagation}"`);

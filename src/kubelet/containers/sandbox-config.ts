@@ -1,5 +1,5 @@
 import type { Pod } from "../../api/types/core.v1.ts";
-import { apiTime, podName, podNamespace, podUid, regularContainers, initContainers, isSidecar } from "../pod/pod.ts";
+import { apiTime, initContainers, isSidecar, podName, podNamespace, podUid, regularContainers } from "../pod/pod.ts";
 import { sandboxAnnotations, sandboxLabels } from "../pod/runtime-labels.ts";
 import type { SandboxConfig } from "../runtime.ts";
 import type { ResolverConfig } from "./dns-config.ts";

@@ -44,7 +44,8 @@ async function read(files: Files, { status }: PodContainer, logDirectory: string
     try {
       message = await readTail(files, mount.hostPath, MESSAGE_LIMIT);
     } catch (error) {
-      if (!isNotFound(error)) message = `Error on reading termination log ${mount.hostPath}: ${(error as Error).message}`;
+      if (!isNotFound(error))
+        message = `Error on reading termination log ${mount.hostPath}: ${(error as Error).message}`;
     }
   }
   if (message !== "" || policy !== "FallbackToLogsOnError" || status.exitCode === 0) return message;

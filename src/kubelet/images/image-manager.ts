@@ -10,12 +10,7 @@ import { credentialsFor } from "./pull-secrets.ts";
 
 /** Why a container's image is not to be had: `reason` is what the container's status waits with. */
 export class ImageError extends Error {
-  readonly reason:
-    | "InvalidImageName"
-    | "ImageInspectError"
-    | "ErrImageNeverPull"
-    | "ErrImagePull"
-    | "ImagePullBackOff";
+  readonly reason: "InvalidImageName" | "ImageInspectError" | "ErrImageNeverPull" | "ErrImagePull" | "ImagePullBackOff";
   /** Wall time in ms before which trying again is of no use. */
   readonly retryAt: number | undefined;
   constructor(reason: ImageError["reason"], message: string, retryAt?: number) {

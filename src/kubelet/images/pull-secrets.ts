@@ -70,7 +70,10 @@ function matches(key: string, host: string, path: string): boolean {
 }
 
 function globMatches(pattern: string, text: string): boolean {
-  const escaped = pattern.replace(/[\\^$.|+(){}]/g, "\\$&").replaceAll("*", "[^.]*").replaceAll("?", "[^.]");
+  const escaped = pattern
+    .replace(/[\\^$.|+(){}]/g, "\\$&")
+    .replaceAll("*", "[^.]*")
+    .replaceAll("?", "[^.]");
   return new RegExp(`^${escaped}$`).test(text);
 }
 

@@ -83,12 +83,7 @@ function planSidecar(
 }
 
 /** Adds what the init container needs to `result`; true when it has ended well. */
-function planRunToEnd(
-  { pod }: PlanInput,
-  container: Container,
-  current: PodContainer,
-  result: InitPlan,
-): boolean {
+function planRunToEnd({ pod }: PlanInput, container: Container, current: PodContainer, result: InitPlan): boolean {
   const { status } = current;
   if (status.state === "running") return false;
   if (status.state === "created") {

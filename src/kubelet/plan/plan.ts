@@ -62,7 +62,8 @@ export function plan(input: PlanInput, now: number): PodPlan {
   if (sandbox.replace) return planNewSandbox(input, sandbox.attempt, now);
 
   const result: PodPlan = { killPod: false, sandboxId: sandbox.id, kill: [], start: [] };
-  const start = (kind: ContainerKind, container: AnyContainer) => result.start.push(startAction(input, kind, container, now));
+  const start = (kind: ContainerKind, container: AnyContainer) =>
+    result.start.push(startAction(input, kind, container, now));
 
   for (const container of ephemeralContainers(pod)) {
     if (!newestContainer(state, container.name)) start("ephemeral", container);
@@ -113,7 +114,7 @@ function planNewSandbox(input: PlanInput, attempt: number, now: number): PodPlan
   if (attempt !== 0 && state.containers.length > 0 && !restartsAnything(pod)) return none;
   const toStart = regularContainers(pod).filter((container) => {
     const newest = newestContainer(state, container.name);
-    if (!newest || newest.status.state !== "exited") return true;
+    if (newest?.status.state !== "exited") return true;
     const policy = restartPolicyOf(pod, container);
     return policy === "Always" || restartsAfter(pod, container, newest.status.exitCode);
   });

@@ -1,44 +1,12 @@
-import { Quantity, quantityValue } from "../../api/quantity.ts";
-import type { Pod, ResourceRequirements } from "../../api/types/core.v1.ts";
-import { type AnyContainer, initContainers, isSidecar, isStaticPod, regularContainers } from "./pod.ts";
-
-/** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
-export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
-
-/** Only these two count for the class. */
-const COUNTED = ["cpu", "memory"] as const;
+import { quantityValue } from "../../api/quantity.ts";
+import { computeQosClass, type QosClass } from "../../api/resources/core/pod-resources.ts";
+import type { Pod } from "../../api/types/core.v1.ts";
+import { type AnyContainer, isSidecar, isStaticPod, regularContainers } from "./pod.ts";
 
 /** The class of the pod: the one in its status, or else from its spec. */
 export function qosClass(pod: Pod): QosClass {
   return (pod.status?.qosClass as QosClass | undefined) ?? computeQosClass(pod);
 }
-
-/** As `qosClass`, from the spec alone. */
-export function computeQosClass(pod: Pod): QosClass {
-  const podLevel = pod.spec?.resources;
-  if (podLevel?.requests || podLevel?.limits) return classOf([podLevel]);
-  return classOf([...initContainers(pod), ...regularContainers(pod)].map((container) => container.resources ?? {}));
-}
-
-function classOf(all: readonly ResourceRequirements[]): QosClass {
-  const requests = new Map<string, bigint>();
-  const limits = new Map<string, bigint>();
-  let allLimited = true;
-  for (const resources of all) {
-    for (const name of COUNTED) {
-      const request = nano(resources.requests?.[name]);
-      const limit = nano(resources.limits?.[name]);
-      if (request > 0n) requests.set(name, (requests.get(name) ?? 0n) + request);
-      if (limit > 0n) limits.set(name, (limits.get(name) ?? 0n) + limit);
-      else allLimited = false;
-    }
-  }
-  if (requests.size === 0 && limits.size === 0) return "BestEffort";
-  const guaranteed = allLimited && [...requests].every(([name, value]) => limits.get(name) === value);
-  return guaranteed && requests.size === limits.size ? "Guaranteed" : "Burstable";
-}
-
-const nano = (text: string | undefined) => (text === undefined ? 0n : Quantity.parse(text).nano);
 
 const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
 

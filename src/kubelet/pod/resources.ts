@@ -1,57 +1,25 @@
 import { Quantity, quantityMilliValue, quantityValue } from "../../api/quantity.ts";
+import { aggregateContainers } from "../../api/resources/core/pod-resources.ts";
 import type { Pod, ResourceRequirements } from "../../api/types/core.v1.ts";
 import type { LinuxResources } from "../runtime.ts";
-import { type AnyContainer, initContainers, isSidecar, regularContainers } from "./pod.ts";
+import { type AnyContainer, initContainers, regularContainers } from "./pod.ts";
 import { oomScoreAdj } from "./qos.ts";
 
-/** Amounts of resources by name. */
-export type ResourceAmounts = Map<string, Quantity>;
-
-/** What the scheduler and the node count for the pod: see KEP-753 for how init containers and sidecars add up. */
-export function podRequests(pod: Pod): ResourceAmounts {
-  return podAmounts(pod, "requests");
-}
-
-/** As `podRequests`, of the limits. A resource that some regular container leaves unlimited may still be in it. */
-export function podLimits(pod: Pod): ResourceAmounts {
+/** The limits of the pod as a whole. A resource that some regular container leaves unlimited may still be in it. */
+export function podLimits(pod: Pod): Map<string, Quantity> {
   return podAmounts(pod, "limits");
 }
 
-function podAmounts(pod: Pod, field: "requests" | "limits"): ResourceAmounts {
-  const running: ResourceAmounts = new Map();
-  const peak: ResourceAmounts = new Map();
-  for (const container of regularContainers(pod)) addAll(running, container.resources?.[field]);
-  const sidecars: ResourceAmounts = new Map();
-  for (const container of initContainers(pod)) {
-    const amounts = container.resources?.[field];
-    if (isSidecar(container)) {
-      addAll(running, amounts);
-      addAll(sidecars, amounts);
-      raiseAll(peak, sidecars);
-    } else {
-      const during = new Map(sidecars);
-      addAll(during, amounts);
-      raiseAll(peak, during);
-    }
+function podAmounts(pod: Pod, side: "requests" | "limits"): Map<string, Quantity> {
+  const amounts = pod.spec ? aggregateContainers(pod.spec, side) : new Map<string, Quantity>();
+  for (const [name, text] of Object.entries(pod.spec?.resources?.[side] ?? {})) amounts.set(name, Quantity.parse(text));
+  for (const [name, text] of Object.entries(pod.spec?.overhead ?? {})) {
+    const present = amounts.get(name);
+    const overhead = Quantity.parse(text);
+    if (present) amounts.set(name, present.add(overhead));
+    else if (side === "requests") amounts.set(name, overhead);
   }
-  raiseAll(running, peak);
-  for (const [name, text] of Object.entries(pod.spec?.resources?.[field] ?? {})) running.set(name, Quantity.parse(text));
-  if (field === "requests") addAll(running, pod.spec?.overhead);
-  else for (const [name, text] of Object.entries(pod.spec?.overhead ?? {})) if (running.has(name)) add(running, name, Quantity.parse(text));
-  return running;
-}
-
-function addAll(sum: ResourceAmounts, amounts: Record<string, string> | undefined): void {
-  for (const [name, text] of Object.entries(amounts ?? {})) add(sum, name, Quantity.parse(text));
-}
-function add(sum: ResourceAmounts, name: string, amount: Quantity): void {
-  sum.set(name, sum.get(name)?.add(amount) ?? amount);
-}
-function raiseAll(sum: ResourceAmounts, floor: ResourceAmounts): void {
-  for (const [name, amount] of floor) {
-    const present = sum.get(name);
-    if (!present || present.compare(amount) < 0) sum.set(name, amount);
-  }
+  return amounts;
 }
 
 /** The kernel's smallest and largest cpu.shares, and the shares of one whole CPU. */
@@ -89,7 +57,8 @@ export function containerResources(
   const { requests = {}, limits = {} } = container.resources ?? {};
   const cpuLimit = quantityMilliValue(limits["cpu"] ?? pod.spec?.resources?.limits?.["cpu"]);
   // Without a request the limit is the request, as the API's defaults have it.
-  const cpuRequest = requests["cpu"] === undefined ? quantityMilliValue(limits["cpu"]) : quantityMilliValue(requests["cpu"]);
+  const cpuRequest =
+    requests["cpu"] === undefined ? quantityMilliValue(limits["cpu"]) : quantityMilliValue(requests["cpu"]);
   const memoryLimit = quantityValue(limits["memory"] ?? pod.spec?.resources?.limits?.["memory"]);
   return {
     cpuShares: cpuShares(cpuRequest),
@@ -107,7 +76,7 @@ function hugepageLimits(limits: Record<string, string>, sizes: readonly string[]
 
 /** The settings of the cgroup around a pod; absent fields are left as they are. */
 export function podCgroupResources(pod: Pod, qos: string, cpuCfsQuota: boolean): LinuxResources {
-  const requests = podRequests(pod);
+  const requests = podAmounts(pod, "requests");
   const limits = podLimits(pod);
   const everyRegular = (name: string) =>
     pod.spec?.resources?.limits?.[name] !== undefined ||

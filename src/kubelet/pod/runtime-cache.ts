@@ -15,6 +15,7 @@ import { POD_UID_LABEL } from "./runtime-labels.ts";
 export interface RuntimeCache {
   /** What the runtime has of the pod, as last seen. */
   state(podUid: string): PodState;
+  hasSandbox(id: string): boolean;
   /** The uids of all pods that have something in the runtime. */
   pods(): string[];
   refreshSandbox(id: string): Promise<SandboxStatus | undefined>;
@@ -159,6 +160,10 @@ export function runtimeCache(options: RuntimeCacheOptions): RuntimeCache {
   };
 
   const onEvent = (id: string) => {
+    if (id === "") {
+      relist().catch((error) => logger.warn("cannot list what runs", { error }));
+      return;
+    }
     const known = sandboxes.has(id) ? askSandbox(id) : containers.has(id) ? askContainer(id) : undefined;
     // An unknown id is a container or sandbox being made right now; whoever makes it looks at it. The relist finds others.
     known?.catch((error) => logger.warn("cannot look at what changed in the runtime", { id, error }));
@@ -183,6 +188,7 @@ export function runtimeCache(options: RuntimeCacheOptions): RuntimeCache {
       }
       return [...uids];
     },
+    hasSandbox: (id) => sandboxes.get(id)?.status !== undefined,
     refreshSandbox: askSandbox,
     refreshContainer: askContainer,
     forgetSandbox: (id) => changed(take(sandboxes, id, ++questions, undefined)),
@@ -215,4 +221,3 @@ function newestFirst(a: PodContainer, b: PodContainer): number {
 function sameStatus(a: object | undefined, b: object): boolean {
   return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
 }
-

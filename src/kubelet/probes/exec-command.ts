@@ -19,7 +19,10 @@ export async function probeExec(
     if (!(error instanceof RuntimeError)) throw error;
     if (error.code === "timeout") {
       const quoted = command.join(" ");
-      return { result: "failure", output: `command timed out: ${JSON.stringify(quoted)} timed out after ${formatDuration(timeoutMs)}` };
+      return {
+        result: "failure",
+        output: `command timed out: ${JSON.stringify(quoted)} timed out after ${formatDuration(timeoutMs)}`,
+      };
     }
     throw new ProbeError(error.message, { cause: error });
   }

@@ -35,7 +35,9 @@ export async function probeGrpc(
     if (!(error instanceof GrpcError)) throw error;
     const within = formatDuration(options.timeoutMs);
     if (error.code === "unimplemented") {
-      return failure(`error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.message}`);
+      return failure(
+        `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.message}`,
+      );
     }
     if (error.code === "deadline-exceeded") return failure(`timeout: health rpc did not complete within ${within}`);
     if (error.code === "unavailable") {

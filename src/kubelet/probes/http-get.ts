@@ -27,12 +27,18 @@ export function httpUrl(action: HTTPGetAction, host: string, port: number): URL 
   const scheme = (action.scheme ?? "HTTP").toLowerCase();
   const name = action.host || host;
   const path = action.path ?? "/";
-  return new URL(`${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}${path.startsWith("/") ? "" : "/"}${path}`);
+  return new URL(
+    `${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}${path.startsWith("/") ? "" : "/"}${path}`,
+  );
 }
 
 /** One GET with the action's headers; certificates are not verified, redirects within the host are followed. */
 export async function httpGet(url: URL, action: HTTPGetAction, options: HttpGetOptions): Promise<HttpAnswer> {
-  const headers: Record<string, string | string[]> = { "user-agent": options.userAgent, accept: "*/*", connection: "close" };
+  const headers: Record<string, string | string[]> = {
+    "user-agent": options.userAgent,
+    accept: "*/*",
+    connection: "close",
+  };
   for (const { name, value } of action.httpHeaders ?? []) {
     const key = name.toLowerCase();
     const present = headers[key];

@@ -4,8 +4,8 @@ import type { Random } from "../../base/random.ts";
 import type { ProbeVerdict, ProbeVerdicts } from "../plan/plan.ts";
 import { allContainers, isSidecar, podUid } from "../pod/pod.ts";
 import { newestContainer, type PodState } from "../pod/pod-state.ts";
-import type { Prober, ProbeKind } from "./prober.ts";
 import { type ProbeWorker, probeWorker } from "./probe-worker.ts";
+import type { ProbeKind, Prober } from "./prober.ts";
 
 /** The probes of all pods of the node. */
 export interface ProbeManager extends ProbeVerdicts {

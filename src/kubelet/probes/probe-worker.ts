@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { ProbeVerdict } from "../plan/plan.ts";
 import type { AnyContainer } from "../pod/pod.ts";
 import type { PodContainer } from "../pod/pod-state.ts";
-import type { Prober, ProbeKind } from "./prober.ts";
+import type { ProbeKind, Prober } from "./prober.ts";
 
 /** What a worker is told at each look at its pod. */
 export interface ProbeView {

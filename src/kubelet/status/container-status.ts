@@ -58,7 +58,9 @@ function containerStatus(kind: ContainerKind, container: AnyContainer, inputs: C
   const instances = state.containers.filter(({ name }) => name === container.name);
   const old = inputs.old.get(container.name);
   const [current, previous] = instances;
-  const status = current ? fromRuntime(container, current, previous, old, inputs) : withoutInstance(kind, container, old, pod);
+  const status = current
+    ? fromRuntime(container, current, previous, old, inputs)
+    : withoutInstance(kind, container, old, pod);
   Object.assign(status, ofSpec(container));
   applyWaitingReason(kind, container, status, inputs);
   applyReadiness(kind, container, status, current, inputs);
@@ -97,7 +99,9 @@ function fromRuntime(
     ? last
     : old?.containerID === containerId(current, inputs)
       ? old?.lastState
-      : (old?.state?.terminated ? { terminated: old.state.terminated } : old?.lastState);
+      : old?.state?.terminated
+        ? { terminated: old.state.terminated }
+        : old?.lastState;
   return {
     name: container.name,
     state: stateOf(current, inputs, old),
@@ -110,7 +114,8 @@ function fromRuntime(
   };
 }
 
-const containerId = (container: PodContainer, inputs: ContainerStatusInputs) => `${inputs.runtimeName}://${container.id}`;
+const containerId = (container: PodContainer, inputs: ContainerStatusInputs) =>
+  `${inputs.runtimeName}://${container.id}`;
 
 function stateOf(container: PodContainer, inputs: ContainerStatusInputs, old?: ContainerStatus): ContainerState {
   const { status } = container;

@@ -1,6 +1,6 @@
 import type { ContainerStatus, Pod } from "../../api/types/core.v1.ts";
-import { initContainers, isSidecar, regularContainers } from "../pod/pod.ts";
 import { restartPolicyOf, restartsAfter } from "../plan/restart.ts";
+import { initContainers, isSidecar, regularContainers } from "../pod/pod.ts";
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
 

@@ -133,7 +133,10 @@ export function statusManager(options: StatusManagerOptions): StatusManager {
     entry.failures++;
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (entry.failures - 1), LONGEST_RETRY_MS);
     const known = error instanceof StatusError;
-    logger[known ? "warn" : "debug"]("cannot write a pod's status, trying again", { pod: describePod(entry.pod), error });
+    logger[known ? "warn" : "debug"]("cannot write a pod's status, trying again", {
+      pod: describePod(entry.pod),
+      error,
+    });
     if (stopped) return false;
     entry.retry = clock.after(delayMs, () => {
       entry.retry = undefined;
@@ -205,7 +208,6 @@ function merge(old: PodStatus, reported: PodStatus, status: PodStatus, now: numb
   }
   return {
     ...status,
-    ...(reported.nominatedNodeName ? { nominatedNodeName: reported.nominatedNodeName } : {}),
     conditions: withOthers(conditions, reported),
     startTime: old.startTime ?? status.startTime ?? apiTime(now),
   };

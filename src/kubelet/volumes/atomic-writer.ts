@@ -48,7 +48,8 @@ export async function writePayload(
     await files.writeFile(target, file.data);
     // After the write: the mode given to it would be cut by the process's umask.
     await files.chmod(target, modeOf(file, options.group));
-    if (file.uid !== undefined || options.group !== undefined) await files.chown(target, file.uid ?? 0, options.group ?? 0);
+    if (file.uid !== undefined || options.group !== undefined)
+      await files.chown(target, file.uid ?? 0, options.group ?? 0);
   }
   if (options.group !== undefined) {
     for (const path of ["", ...parents]) {

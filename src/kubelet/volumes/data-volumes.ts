@@ -111,7 +111,9 @@ async function projectedPayload(pod: Pod, volume: Volume, sources: DataSources):
 function tokenFile(pod: Pod, token: string, mode: number): PayloadFile {
   const data = Buffer.from(token);
   const users = new Set(
-    allContainers(pod).map(({ container }) => container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser),
+    allContainers(pod).map(
+      ({ container }) => container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser,
+    ),
   );
   if (pod.spec?.securityContext?.fsGroup !== undefined) return { data, mode: 0o600 };
   const [user] = users;

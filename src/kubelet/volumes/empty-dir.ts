@@ -1,5 +1,5 @@
-import type { EmptyDirVolumeSource } from "../../api/types/core.v1.ts";
 import { Quantity } from "../../api/quantity.ts";
+import type { EmptyDirVolumeSource } from "../../api/types/core.v1.ts";
 import type { Files } from "../../base/files.ts";
 import { podLimits } from "../pod/resources.ts";
 import type { Mounter } from "./mounter.ts";
@@ -18,7 +18,8 @@ export function emptyDirPlugin(options: { files: Files; mounter: Mounter; memory
       const source = volume.emptyDir ?? {};
       await files.mkdir(directory, { recursive: true, mode: 0o777 });
       if (source.medium && !(await mounter.list()).includes(directory)) {
-        if (source.medium !== "Memory") throw new Error(`emptyDir medium "${source.medium}" is not supported by this kubelet`);
+        if (source.medium !== "Memory")
+          throw new Error(`emptyDir medium "${source.medium}" is not supported by this kubelet`);
         const limit = podLimits(pod).get("memory");
         await mounter.tmpfs(directory, [`size=${tmpfsBytes(source, limit, options.memoryCapacity)}`, "noswap"]).catch(
           // Kernels before 6.4 know no `noswap`.

@@ -40,7 +40,8 @@ async function list(files: Files): Promise<string[]> {
   const points: string[] = [];
   for (const line of text.split("\n")) {
     const field = line.split(" ", 5)[4];
-    if (field) points.push(field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
+    if (field)
+      points.push(field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
   }
   return points;
 }

@@ -1,10 +1,4 @@
-import type {
-  ConfigMap,
-  DownwardAPIVolumeFile,
-  KeyToPath,
-  Pod,
-  Secret,
-} from "../../api/types/core.v1.ts";
+import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret } from "../../api/types/core.v1.ts";
 import { type DownwardFacts, fieldValue, resourceValue } from "../containers/downward-api.ts";
 import type { PayloadFile } from "./atomic-writer.ts";
 

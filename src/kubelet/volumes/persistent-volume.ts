@@ -1,5 +1,5 @@
-import { isNotFound } from "../../api/status-error.ts";
 import { persistentVolumeClaims, persistentVolumes } from "../../api/resource-types.ts";
+import { isNotFound } from "../../api/status-error.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../api/types/core.v1.ts";
 import type { Files } from "../../base/files.ts";
 import type { Client } from "../../client/client.ts";
@@ -22,7 +22,9 @@ export function persistentVolumePlugin(options: { client: Client; files: Files }
     }
     const own = claim.metadata?.ownerReferences?.some((owner) => owner.controller && owner.uid === podUid(pod));
     if (volume.ephemeral && !own) {
-      throw new Error(`PVC ${podNamespace(pod)}/${name} was not created for pod ${podNamespace(pod)}/${podName(pod)} (pod is not owner)`);
+      throw new Error(
+        `PVC ${podNamespace(pod)}/${name} was not created for pod ${podNamespace(pod)}/${podName(pod)} (pod is not owner)`,
+      );
     }
     if (claim.metadata?.deletionTimestamp) throw new Error("PVC is being deleted");
     if (claim.status?.phase !== "Bound" || !claim.spec?.volumeName) throw new Error("PVC is not bound");
@@ -53,7 +55,8 @@ export function persistentVolumePlugin(options: { client: Client; files: Files }
       const claim = await claimOf(pod, volume);
       const { spec = {} } = await volumeOf(claim);
       const readOnly = volume.persistentVolumeClaim?.readOnly ?? false;
-      if (spec.volumeMode === "Block") throw new Error("volume has volumeMode Block, which is not supported by this kubelet");
+      if (spec.volumeMode === "Block")
+        throw new Error("volume has volumeMode Block, which is not supported by this kubelet");
       if (spec.hostPath) {
         await checkHostPath(files, spec.hostPath.path, spec.hostPath.type ?? "");
         return { path: spec.hostPath.path, readOnly };

@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
 import { type Files, isNotFound } from "../../base/files.ts";
 import type { Mounter } from "./mounter.ts";
 

@@ -38,5 +38,7 @@ export function pluginDirectory(name: string): string {
 
 /** The kind of a volume, as its field is called; a volume without one is an emptyDir. */
 export function volumeKind(volume: Volume): string {
-  return Object.keys(volume).find((field) => field !== "name" && volume[field as keyof Volume] !== undefined) ?? "emptyDir";
+  return (
+    Object.keys(volume).find((field) => field !== "name" && volume[field as keyof Volume] !== undefined) ?? "emptyDir"
+  );
 }

@@ -1,0 +1,58 @@
+import type { KubeletSettings } from "./settings.ts";
+
+const MINUTE = 60_000;
+
+/** The settings of a kubelet of which only these three are known: upstream's defaults. */
+export function defaultSettings(known: Pick<KubeletSettings, "nodeName" | "nodeIps" | "rootDir">): KubeletSettings {
+  return {
+    ...known,
+    hostname: known.nodeName,
+    podLogsDir: "/var/log/pods",
+    containerLogsDir: "/var/log/containers",
+    staticPodPath: "",
+    fileCheckFrequency: 20_000,
+    registerNode: true,
+    registerWithTaints: [],
+    nodeLabels: {},
+    providerId: "",
+    nodeStatusUpdateFrequency: 10_000,
+    nodeStatusReportFrequency: 5 * MINUTE,
+    nodeLeaseDurationSeconds: 40,
+    port: 10250,
+    clusterDns: [],
+    clusterDomain: "cluster.local",
+    resolvConf: "/etc/resolv.conf",
+    maxPods: 110,
+    podsPerCore: 0,
+    podPidsLimit: -1,
+    syncFrequency: MINUTE,
+    serializeImagePulls: true,
+    maxParallelImagePulls: 0,
+    maxContainerRestartPeriod: 5 * MINUTE,
+    seccompDefault: false,
+    allowedUnsafeSysctls: [],
+    cpuCfsQuota: true,
+    cgroupsPerQos: true,
+    cgroupRoot: "/",
+    kubeReserved: {},
+    systemReserved: {},
+    evictionHard: {
+      "memory.available": "100Mi",
+      "nodefs.available": "10%",
+      "nodefs.inodesFree": "5%",
+      "imagefs.available": "15%",
+      "imagefs.inodesFree": "5%",
+    },
+    evictionSoft: {},
+    evictionSoftGracePeriod: {},
+    evictionMaxPodGracePeriodSeconds: 0,
+    evictionPressureTransitionPeriod: 5 * MINUTE,
+    imageMinimumGcAge: 2 * MINUTE,
+    imageMaximumGcAge: 0,
+    imageGcHighThresholdPercent: 85,
+    imageGcLowThresholdPercent: 80,
+    containerLogMaxSize: 10 * 1024 * 1024,
+    containerLogMaxFiles: 5,
+    containerLogMonitorInterval: 10_000,
+  };
+}

@@ -1,0 +1,214 @@
+import { formatDuration } from "../../api/duration.ts";
+import type { Pod, PodStatus } from "../../api/types/core.v1.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { EventRecorder } from "../../client/event-recorder.ts";
+import type { PodCgroups } from "../cgroups/pod-cgroups.ts";
+import type { ContainerStarter, SandboxContext } from "../containers/container-starter.ts";
+import type { ContainerStopper } from "../containers/container-stopper.ts";
+import type { SandboxStarter } from "../containers/sandbox-starter.ts";
+import { StartError } from "../containers/start-error.ts";
+import type { ImageManager } from "../images/image-manager.ts";
+import type { Backoff } from "../plan/backoff.ts";
+import { backoffKey, type PodPlan, plan, type StartAction } from "../plan/plan.ts";
+import type { ProbeManager } from "../probes/probe-manager.ts";
+import type { Image } from "../runtime.ts";
+import type { PodReporter } from "../status/pod-reporter.ts";
+import type { StatusManager } from "../status/status-manager.ts";
+import type { MountedVolume } from "../volumes/volume.ts";
+import { VolumeError, type VolumeManager } from "../volumes/volume-manager.ts";
+import { unlessAborted } from "./abort.ts";
+import { containerReference, describePod, isTerminalPhase, podUid } from "./pod.ts";
+import { newestExited } from "./pod-state.ts";
+import type { PodSteps, PodWork } from "./pod-worker.ts";
+import type { RuntimeCache } from "./runtime-cache.ts";
+
+export interface PodSyncOptions {
+  clock: Clock;
+  events: EventRecorder;
+  cache: RuntimeCache;
+  images: ImageManager;
+  volumes: VolumeManager;
+  cgroups: PodCgroups;
+  probes: ProbeManager;
+  statuses: StatusManager;
+  reporter: PodReporter;
+  starter: ContainerStarter;
+  stopper: ContainerStopper;
+  sandboxes: SandboxStarter;
+  backoff: Backoff;
+  /** Why pods with a network of their own can't be started now, if they can't. */
+  networkNotReady(): string | undefined;
+  /** Says which API objects the pod refers to, so that they are kept at hand. */
+  retain(pod: Pod): void;
+  release(podUid: string): void;
+  /** Removes what the runtime and the log directories have of a pod. */
+  removeTraces(work: PodWork): Promise<void>;
+}
+
+/** A start that takes longer than this (a pull, a hook) is reported as it stands meanwhile. */
+const REPORT_AFTER_MS = 500;
+const NETWORK_RETRY_MS = 1000;
+
+/** What the kubelet does for a pod in each stage of its life: looks, plans, acts, reports. */
+export function podSteps(options: PodSyncOptions): PodSteps {
+  const { clock, events, cache, volumes, cgroups, probes, statuses, reporter } = options;
+
+  const setUpVolumes = async (pod: Pod): Promise<ReadonlyMap<string, MountedVolume>> => {
+    try {
+      return await volumes.setUp(pod);
+    } catch (error) {
+      for (const cause of error instanceof AggregateError ? (error.errors as Error[]) : [error as Error]) {
+        if (cause instanceof VolumeError) events.event(pod, "Warning", "FailedMount", cause.message);
+      }
+      throw error;
+    }
+  };
+
+  const makeSandbox = async (work: PodWork, planned: PodPlan, parent: string | undefined): Promise<SandboxContext> => {
+    const { pod, seenAt } = work;
+    if (planned.createSandbox) return options.sandboxes.create(pod, planned.createSandbox.attempt, parent, seenAt);
+    return options.sandboxes.context(pod, planned.sandboxId!, parent, seenAt);
+  };
+
+  /** Begins the containers in order. Returns when to look again, where some must wait. */
+  const startAll = async (
+    work: PodWork,
+    actions: readonly StartAction[],
+    sandbox: SandboxContext,
+    mounted: ReadonlyMap<string, MountedVolume>,
+    looked: ReadonlyMap<string, Promise<Image | undefined> | undefined>,
+    signal: AbortSignal,
+  ): Promise<{ wakeAt?: number; failure?: StartError }> => {
+    let wakeAt: number | undefined;
+    let failure: StartError | undefined;
+    for (const { kind, container, waiting } of actions) {
+      const { pod } = work;
+      if (waiting) {
+        noteCrash(work, container.name, waiting.delayMs);
+        wakeAt = Math.min(wakeAt ?? waiting.until, waiting.until);
+        continue;
+      }
+      const state = cache.state(work.uid);
+      const last = newestExited(state, container.name);
+      if (last) options.backoff.next(backoffKey(pod, container), last.status.finishedAt);
+      const foundImage = looked.get(container.name);
+      const slow = clock.after(REPORT_AFTER_MS, () => void reporter.report(work).catch(() => {}));
+      try {
+        await options.starter.start({ pod, state, container, sandbox, volumes: mounted, foundImage, signal });
+        work.waiting.delete(container.name);
+      } catch (error) {
+        if (!(error instanceof StartError)) throw error;
+        work.waiting.set(container.name, { reason: error.reason, message: error.message });
+        // The earliest of the times at which another try makes sense.
+        if (!failure || (error.retryAt ?? 0) < (failure.retryAt ?? 0)) failure = error;
+        if (kind === "init") break;
+      } finally {
+        slow.cancel();
+      }
+    }
+    return { ...(wakeAt !== undefined ? { wakeAt } : {}), ...(failure ? { failure } : {}) };
+  };
+
+  const noteCrash = ({ pod, waiting }: PodWork, name: string, delayMs: number) => {
+    const message = `back-off ${formatDuration(delayMs)} restarting failed container=${name} pod=${describePod(pod)}`;
+    const known = waiting.get(name);
+    waiting.set(name, { reason: "CrashLoopBackOff", message });
+    if (known?.message === message && known.reason === "CrashLoopBackOff") return;
+    const text = `Back-off restarting failed container ${name} in pod ${describePod(pod)}`;
+    events.event(containerReference(pod, name), "Warning", "BackOff", text);
+  };
+
+  /** The pod's own deadline, as a verdict once it is over, or the time at which it will be. */
+  const deadline = (pod: Pod, status: PodStatus): { at?: number; over: boolean } => {
+    const seconds = pod.spec?.activeDeadlineSeconds;
+    if (seconds === undefined || !status.startTime) return { over: false };
+    const at = Date.parse(status.startTime) + seconds * 1000;
+    return { at, over: clock.now() >= at };
+  };
+
+  return {
+    async sync(work, signal) {
+      const { pod, uid } = work;
+      const status = await reporter.report(work);
+      if (isTerminalPhase(status.phase)) return { done: true };
+      const limit = deadline(pod, status);
+      if (limit.over) {
+        const message = "Pod was active on the node longer than the specified deadline";
+        work.verdict = { phase: "Failed", reason: "DeadlineExceeded", message };
+        events.event(pod, "Normal", "DeadlineExceeded", message);
+        await reporter.report(work);
+        return { done: true };
+      }
+      const networkReason = pod.spec?.hostNetwork ? undefined : options.networkNotReady();
+      if (networkReason) {
+        events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${networkReason}`);
+        return { done: false, wakeAt: clock.now() + NETWORK_RETRY_MS };
+      }
+      options.retain(pod);
+      const planned = plan({ pod, state: cache.state(uid), probes, backoff: options.backoff }, clock.now());
+      // Looking for the images takes as long as making the volumes, or the sandbox: ask now.
+      const looked = new Map(
+        planned.start
+          .filter(({ waiting }) => !waiting)
+          .map(({ container }) => [container.name, options.images.look(container)]),
+      );
+      const [parent, mounted] = await Promise.all([cgroups.ensure(pod), setUpVolumes(pod)]);
+      signal.throwIfAborted();
+
+      if (planned.killPod) {
+        const state = cache.state(uid);
+        if (planned.createSandbox && state.sandboxes.length > 0) {
+          const message = "Pod sandbox changed, it will be killed and re-created.";
+          events.event(pod, "Normal", "SandboxChanged", message);
+        }
+        await options.stopper.stopAll(pod, state);
+        await options.sandboxes.stopAll(uid);
+      }
+      for (const { container, message, reason } of planned.kill) {
+        await options.stopper.stop(pod, cache.state(uid), container, { message, reason });
+      }
+      signal.throwIfAborted();
+      let result: Awaited<ReturnType<typeof startAll>> = {};
+      if (planned.start.length > 0) {
+        // Where all must wait there may be no need of a sandbox's particulars; where one is to be made, there is.
+        const idle = !planned.createSandbox && planned.start.every(({ waiting }) => waiting);
+        const sandbox = idle ? undefined : await makeSandbox(work, planned, parent);
+        result = await startAll(work, planned.start, sandbox!, mounted, looked, signal);
+      }
+      await reporter.report(work);
+      if (result.failure) throw result.failure;
+      const times = [result.wakeAt, limit.at].filter((time) => time !== undefined);
+      return { done: false, ...(times.length > 0 ? { wakeAt: Math.min(...times) } : {}) };
+    },
+
+    async terminate(work, signal) {
+      const { pod, uid } = work;
+      await reporter.report(work, { terminating: true });
+      const how = work.graceSeconds === undefined ? {} : { graceSeconds: work.graceSeconds };
+      await unlessAborted(options.stopper.stopAll(pod, cache.state(uid), how), signal);
+      await unlessAborted(options.sandboxes.stopAll(uid), signal);
+      probes.removePod(uid);
+      await reporter.report(work, { terminating: true, ended: true });
+    },
+
+    async finish(work) {
+      await volumes.tearDown(work.uid);
+      await cgroups.remove(work.uid);
+      options.release(work.uid);
+      options.backoff.forget(`${work.uid}/`);
+      options.images.forgetPod(work.uid);
+      if (work.runtimeOnly) return;
+      await reporter.reportFinal(work);
+      statuses.setFinished(work.pod);
+    },
+
+    async cleanUp(work) {
+      await options.removeTraces(work);
+      await volumes.removePod(work.uid);
+      probes.removePod(work.uid);
+      options.stopper.forgetPod(work.uid);
+      reporter.forgetPod(work.uid);
+      statuses.forget(podUid(work.pod));
+    },
+  };
+}
