@@ -11,7 +11,7 @@ import { compactor } from "../store/compactor.ts";
 import { embeddedStore } from "../store/embedded/embedded-store.ts";
 import { clusterAddons } from "./addons.ts";
 import type { Cluster } from "./cluster.ts";
-import { runManager } from "./controller-manager.ts";
+import { runControllerManager } from "./controller-manager.ts";
 import { defaultValues } from "./flag-defaults.ts";
 
 /** In a bundle the store's worker lies beside the program. */
@@ -67,7 +67,8 @@ export async function runControlPlane(
     await Promise.all([...new Set(cluster.apiAddresses)].map(listen));
     logger("kube-apiserver").info("serving", { addresses: cluster.apiAddresses.join(","), port: record.apiPort });
     // Before the bootstrap roles are there, the components would only be turned away.
-    await server.ready;
+    await Promise.race([server.ready, aborted(signal)]);
+    if (signal.aborted) return;
     const identity = `${hostname()}_${random.uuid()}`;
     const asUser = (user: UserInfo, userAgent: string) => apiClient(server.transport(user), { userAgent, clock });
     const failed = new AbortController();
@@ -91,10 +92,7 @@ export async function runControlPlane(
         ),
       ),
       watchOver(
-        runManager(
-          { machine, cluster, certificates, asUser, identity, logger: logger("kube-controller-manager") },
-          until,
-        ),
+        runControllerManager({ clock, random, certificates, asUser, logger: logger("kube-controller-manager") }, until),
       ),
     ]);
     if (failed.signal.aborted) throw failed.signal.reason;
@@ -103,4 +101,12 @@ export async function runControlPlane(
     stopCompaction.stop();
     await store.close();
   }
+}
+
+/** Resolves when `signal` is aborted. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
