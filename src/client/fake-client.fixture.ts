@@ -141,7 +141,9 @@ export function fakeClient(
     if (wanted.uid && wanted.uid !== old.metadata!.uid) {
       throw conflict(type, wanted.name ?? "", `Precondition failed: UID in precondition: ${wanted.uid}`);
     }
-    const next = clone(statusOnly ? { ...old, status: given.status } : given) as Stored["object"];
+    // Annotations go with the status, as with upstream's strategies.
+    const metadata = { ...old.metadata, annotations: wanted.annotations ?? old.metadata!.annotations };
+    const next = clone(statusOnly ? { ...old, metadata, status: given.status } : given) as Stored["object"];
     next.apiVersion = old.apiVersion;
     next.kind = old.kind;
     if (!statusOnly && "status" in old && type.kind !== "Endpoints") next.status = clone(old.status);

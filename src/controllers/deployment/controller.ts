@@ -58,9 +58,18 @@ function create(context: ControllerContext) {
   const oldPodsRunning = (old: readonly ReplicaSet[]) =>
     old.some((set) => ownedBy(podInformer, set).some((pod) => !isFinished(pod)));
 
-  async function writeStatus(deployment: Deployment, status: DeploymentStatus, signal: AbortSignal): Promise<void> {
-    if (semanticEqual(deployment.status, status)) return;
-    await resource.updateStatus({ ...deployment, status }, { signal });
+  /** The revision is an annotation, but the server takes it with the status. */
+  async function writeStatus(
+    deployment: Deployment,
+    status: DeploymentStatus,
+    signal: AbortSignal,
+    revision?: string,
+  ): Promise<void> {
+    const { metadata } = deployment;
+    const sameRevision = revision === undefined || revision === metadata?.annotations?.[REVISION];
+    if (sameRevision && semanticEqual(deployment.status, status)) return;
+    const annotations = sameRevision ? metadata?.annotations : { ...metadata?.annotations, [REVISION]: revision };
+    await resource.updateStatus({ ...deployment, metadata: { ...metadata, annotations }, status }, { signal });
   }
 
   /** Creates the set of the present template. Undefined where the attempt has to be made anew, or never. */
@@ -100,9 +109,8 @@ function create(context: ControllerContext) {
   }
 
   async function reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
-    const observed = deploymentInformer.get(key);
-    if (!observed) return undefined;
-    let deployment = observed;
+    const deployment = deploymentInformer.get(key);
+    if (!deployment) return undefined;
     const selector = selectorOf(deployment.spec?.selector);
     if (selector.empty) {
       const message = "This deployment is selecting all pods. A non-empty selector is required.";
@@ -135,12 +143,7 @@ function create(context: ControllerContext) {
         if (!isNotFound(error)) throw error;
       });
     }
-    if (plan.revision !== undefined && plan.revision !== deployment.metadata?.annotations?.[REVISION]) {
-      const { name = "", namespace } = deployment.metadata ?? {};
-      const patch = { metadata: { annotations: { [REVISION]: plan.revision } } };
-      deployment = await resource.patch(name, namespace, "merge", patch, { signal });
-    }
-    await writeStatus(deployment, plan.status, signal);
+    await writeStatus(deployment, plan.status, signal, plan.revision);
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
   }
   return controller;
