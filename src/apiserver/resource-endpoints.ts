@@ -3,7 +3,9 @@ import { createObject } from "./endpoints/create.ts";
 import { deleteCollection, deleteObject } from "./endpoints/delete.ts";
 import { getObject } from "./endpoints/get.ts";
 import { listObjects } from "./endpoints/list.ts";
+import { patch } from "./endpoints/patch.ts";
 import type { EndpointServices, ResourceRequest } from "./endpoints/resource-request.ts";
+import { getScale, patchScale, updateScale } from "./endpoints/scale.ts";
 import { updateObject } from "./endpoints/update.ts";
 import { watchObjects } from "./endpoints/watch.ts";
 import type { Endpoint } from "./filters/context.ts";
@@ -21,11 +23,13 @@ const OBJECT_VERBS: Verbs = {
   watch: watchObjects,
   create: createObject,
   update: updateObject,
+  patch,
   delete: deleteObject,
   deletecollection: deleteCollection,
 };
 /** Subresources that show the object itself and write a part of it. */
-const PART_VERBS: Verbs = { get: getObject, update: updateObject };
+const PART_VERBS: Verbs = { get: getObject, update: updateObject, patch };
+const SCALE_VERBS: Verbs = { get: getScale, update: updateScale, patch: patchScale };
 
 /** What answers requests for a resource, chosen by what was found in the path. */
 export function resourceEndpoints(options: {
@@ -53,7 +57,8 @@ export function resourceEndpoints(options: {
       if (info.verb !== "list" && info.verb !== "watch") throw methodNotSupported(resource.subject, info.verb);
     }
     const key = subresource ? `${type.resource}.${type.group}/${subresource.name}` : `${type.resource}.${type.group}`;
-    const verbs = special.get(key) ?? (subresource ? PART_VERBS : OBJECT_VERBS);
+    const verbs =
+      special.get(key) ?? (subresource?.role === "scale" ? SCALE_VERBS : subresource ? PART_VERBS : OBJECT_VERBS);
     const allowed = subresource ? subresource.verbs : resource.verbs;
     const endpoint = allowed.includes(info.verb) ? verbs[info.verb] : undefined;
     if (!endpoint) throw methodNotSupported(resource.subject, info.verb);

@@ -1,7 +1,8 @@
 import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
-import { pods } from "../api/resource-types.ts";
+import { podDisruptionBudgets, pods, resourceQuotas, services } from "../api/resource-types.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
+import type { Service } from "../api/types/core.v1.ts";
 import type { UserInfo } from "../api/user.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
@@ -12,10 +13,17 @@ import { client } from "../client/api-client.ts";
 import type { Transport } from "../client/transport.ts";
 import type { Store } from "../store/store.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
+import { admissionPlugins, type PluginChoice } from "./admission/plugins.ts";
+import { formatAddress, type IpRange, parseRange } from "./allocators/ip-range.ts";
+import { parsePortRange } from "./allocators/node-ports.ts";
+import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE, ServiceAddresses } from "./allocators/service-addresses.ts";
 import { MASTERS_GROUP } from "./authorization/union.ts";
+import { reconcileKubernetesService } from "./bootstrap/kubernetes-service.ts";
+import { ensureServiceCidr } from "./bootstrap/service-cidr.ts";
 import { ensurePriorityClasses, ensureSystemNamespaces } from "./bootstrap/system-objects.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
+import { expireObjects } from "./expiry.ts";
 import { authentication } from "./filters/authentication.ts";
 import { authorization } from "./filters/authorization.ts";
 import { chain, type Endpoint, type Filter } from "./filters/context.ts";
@@ -28,11 +36,13 @@ import type { Handler } from "./http/exchange.ts";
 import { inProcessTransport } from "./http/in-process.ts";
 import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
-import { kindHooksOf } from "./kind-hooks.ts";
 import { cacheLookup } from "./lookup.ts";
 import { bindingResources } from "./pod-binding.ts";
+import { evictionResource } from "./pod-eviction.ts";
 import { type PostStartHook, runPostStartHooks } from "./post-start.ts";
 import { reconcileBootstrapPolicy } from "./rbac/reconcile.ts";
+import type { KindHooks } from "./registry/kind-hooks.ts";
+import { namespaceHooks } from "./registry/namespace-hooks.ts";
 import { Registry } from "./registry.ts";
 import { requestHandler } from "./request-handler.ts";
 import { cacheOptions } from "./resource-caches.ts";
@@ -59,6 +69,13 @@ export interface ApiServerOptions {
   maxReadingRequests?: number;
   maxMutatingRequests?: number;
   requestTimeoutMs?: number;
+  /** The ranges that Services get their addresses from: one CIDR, or one of each IP family. Default: 10.96.0.0/16. */
+  serviceClusterIpRanges?: readonly string[];
+  /** Default: 30000-32767. */
+  serviceNodePortRange?: string;
+  /** Where the cluster reaches this server: the endpoint of the Service `kubernetes`. Absent: that is not kept. */
+  advertise?: { address: string; port: number };
+  admissionPlugins?: PluginChoice;
   /** Further things to put in place after the start. */
   postStartHooks?: readonly PostStartHook[];
 }
@@ -86,9 +103,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const stopping = new AbortController();
   const caches = watchCaches({ store, clock, logger: logger.with({}, "watch-cache") });
   const admission: AdmissionPlugin[] = [];
+  const ranges = (options.serviceClusterIpRanges ?? [DEFAULT_CLUSTER_IP_RANGE]).map(parseRange);
+  const portRange = parsePortRange(options.serviceNodePortRange ?? DEFAULT_NODE_PORT_RANGE);
+  const addresses = new ServiceAddresses(ranges, portRange, random);
+  const hooks: Readonly<Record<string, KindHooks>> = { "namespaces.": namespaceHooks, "services.": addresses.hooks() };
   const catalogue = builtInCatalogue(resourceDefinition, (definition) => {
     const cache = caches.open(cacheOptions(definition));
-    return new Registry({ definition, cache, hooks: kindHooksOf(definition.type), admission, clock, random });
+    const { group, resource } = definition.type;
+    return new Registry({ definition, cache, hooks: hooks[`${resource}.${group}`], admission, clock, random });
   });
   const registryOf = (type: ResourceType<KubeObject>): Registry => {
     const found = catalogue.stored(type);
@@ -97,12 +119,21 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const lookup = cacheLookup({ cacheOf: (type) => registryOf(type).cache, clock, logger });
   const secured = security(options.security, { lookup, clock, random, externalAddress });
-  admission.push(...secured.admission);
+  const { authorizer } = secured;
+  const quotas = () => ownClient().resource(resourceQuotas);
+  const plugins = admissionPlugins({ lookup, authorizer, clock, random, quotas }, options.admissionPlugins);
+  admission.push(...secured.admission, ...plugins);
 
   const checks = health((name, error) => logger.info("a health check failed", { name, error }));
   const inFlight: InFlight = { reading: 0, mutating: 0, longRunning: 0 };
   const metrics = serverMetrics(metricsRegistry(), catalogue, inFlight);
-  const virtual = [...secured.virtualResources, ...bindingResources(() => registryOf(pods), clock)];
+  const pod = () => registryOf(pods);
+  const budget = () => registryOf(podDisruptionBudgets);
+  const virtual = [
+    ...secured.virtualResources,
+    ...bindingResources(pod, clock),
+    evictionResource({ pod, budget, lookup, clock }),
+  ];
   const resources = resourceEndpoints({
     catalogue,
     services: { clock, random, logger, admission, draining: stopping.signal },
@@ -123,7 +154,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const paths = pathRoutes(routes, () => routes.map(({ path }) => path));
   const endpoint: Endpoint = (context) => (context.info.isResource ? resources(context) : paths(context));
 
-  const starting = secured.start();
+  const starting = Promise.all([secured.start(), loadServices(registryOf(services), addresses)]);
   const afterStart: Filter = async (context, next) => {
     await starting;
     return next(context);
@@ -141,10 +172,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   ];
   const handler: Handler = requestHandler({ serve: chain(filters, endpoint), metrics, clock, random, logger });
 
+  const ownClient = () => client(inProcessTransport(handler, SERVER_USER), { userAgent: "kube-apiserver", clock });
+  const expiry = catalogue.all.flatMap(({ definition, conversion }) => {
+    const { timeToLiveMs, type } = definition;
+    if (timeToLiveMs === undefined || conversion) return [];
+    return [expireObjects({ cache: () => registryOf(type).cache, timeToLiveMs, clock, logger })];
+  });
+
   checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
   checks.add({ name: "etcd", check: async () => void (await store.revision()) }, ["livez", "readyz"]);
   checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
-  const hooks: PostStartHook[] = [
+  const postStart: PostStartHook[] = [
     { name: "start-system-namespaces-controller", run: ensureSystemNamespaces },
     {
       name: "rbac/bootstrap-roles",
@@ -155,10 +193,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       },
     },
     { name: "scheduling/bootstrap-system-priority-classes", run: ensurePriorityClasses },
+    {
+      name: "start-kubernetes-service-cidr-controller",
+      run: (admin) =>
+        ensureServiceCidr(
+          admin,
+          ranges.map(({ text }) => text),
+        ),
+    },
+    ...(options.advertise ? [kubernetesService(options.advertise, ranges[0]!, { clock, logger })] : []),
     ...(options.postStartHooks ?? []),
   ];
-  const ready = runPostStartHooks(hooks, {
-    client: client(inProcessTransport(handler, SERVER_USER), { userAgent: "kube-apiserver" }),
+  const ready = runPostStartHooks(postStart, {
+    client: ownClient(),
     health: checks,
     clock,
     logger,
@@ -180,9 +227,45 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     async close(graceMs = SHUTDOWN_GRACE_MS) {
       stopping.abort(new Error("the server is shutting down"));
+      for (const one of expiry) one.stop();
       await Promise.all(listeners.map((listener) => listener.close(graceMs)));
       secured.stop();
       caches.close();
+    },
+  };
+}
+
+/** Takes in the addresses that the stored Services have. */
+async function loadServices(registry: Registry, addresses: ServiceAddresses): Promise<void> {
+  const { items } = await registry.cache.list();
+  for (const { object } of items) addresses.load(object as KubeObject as Service);
+}
+
+/** How often the Service `kubernetes` is looked after, as upstream does. */
+const SERVICE_PERIOD_MS = 10_000;
+
+/** Puts the Service `kubernetes` in place, and keeps it so until the server stops. */
+function kubernetesService(
+  advertise: { address: string; port: number },
+  range: IpRange,
+  { clock, logger }: { clock: Clock; logger: Logger },
+): PostStartHook {
+  const wanted = {
+    clusterIp: formatAddress(range.first, range.family),
+    advertiseAddress: advertise.address,
+    securePort: advertise.port,
+  };
+  return {
+    name: "bootstrap-controller",
+    after: ["start-system-namespaces-controller"],
+    async run(admin, signal) {
+      await reconcileKubernetesService(admin, wanted);
+      const timer = clock.every(SERVICE_PERIOD_MS, () => {
+        reconcileKubernetesService(admin, wanted).catch((error) => {
+          if (!signal.aborted) logger.warn("the Service kubernetes could not be put right", { error });
+        });
+      });
+      signal.addEventListener("abort", () => timer.cancel(), { once: true });
     },
   };
 }

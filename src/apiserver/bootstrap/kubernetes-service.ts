@@ -1,0 +1,86 @@
+import { jsonEqual } from "../../api/json-equal.ts";
+import type { KubeObject, ResourceType } from "../../api/object.ts";
+import { endpointSlices, endpoints, services } from "../../api/resource-types.ts";
+import { isNotFound } from "../../api/status-error.ts";
+import type { Endpoints, Service } from "../../api/types/core.v1.ts";
+import type { EndpointSlice } from "../../api/types/discovery.v1.ts";
+import type { Client, ResourceClient } from "../../client/client.ts";
+import { familyOf } from "../allocators/ip-range.ts";
+
+/** Where pods find the API server: the Service `kubernetes` in the namespace `default`. */
+export interface KubernetesServiceOptions {
+  /** The first address of the Service range. */
+  clusterIp: string;
+  /** Where this server listens for the cluster. */
+  advertiseAddress: string;
+  securePort: number;
+}
+
+const NAME = "kubernetes";
+const NAMESPACE = "default";
+const SERVICE_PORT = 443;
+
+/**
+ * Puts the Service and its endpoints in place, and right where somebody changed them: what upstream's master lease
+ * reconciler comes to with a single server. Run it at the start and now and then.
+ */
+export async function reconcileKubernetesService(client: Client, options: KubernetesServiceOptions): Promise<void> {
+  const { advertiseAddress, securePort } = options;
+  await ensure(client.resource(services), wantedService(options), (present, wanted) => ({
+    ...present,
+    metadata: { ...present.metadata, labels: { ...present.metadata?.labels, ...wanted.metadata?.labels } },
+    spec: { ...present.spec, ports: wanted.spec!.ports, type: "ClusterIP", sessionAffinity: "None" },
+  }));
+  const slice: EndpointSlice = {
+    metadata: { name: NAME, namespace: NAMESPACE, labels: { "kubernetes.io/service-name": NAME } },
+    addressType: familyOf(advertiseAddress) ?? "IPv4",
+    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    ports: [{ name: "https", port: securePort, protocol: "TCP" }],
+  };
+  await ensure(client.resource(endpointSlices), slice, (present, wanted) => ({
+    ...present,
+    metadata: { ...present.metadata, labels: { ...present.metadata?.labels, ...wanted.metadata?.labels } },
+    endpoints: wanted.endpoints,
+    ports: wanted.ports,
+  }));
+  const addresses: Endpoints = {
+    metadata: { name: NAME, namespace: NAMESPACE, labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } },
+    subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ name: "https", port: securePort, protocol: "TCP" }] }],
+  };
+  await ensure(client.resource(endpoints as ResourceType<Endpoints>), addresses, (present, wanted) => ({
+    ...present,
+    metadata: { ...present.metadata, labels: { ...present.metadata?.labels, ...wanted.metadata?.labels } },
+    subsets: wanted.subsets,
+  }));
+}
+
+function wantedService({ clusterIp, securePort }: KubernetesServiceOptions): Service {
+  return {
+    metadata: { name: NAME, namespace: NAMESPACE, labels: { component: "apiserver", provider: "kubernetes" } },
+    spec: {
+      type: "ClusterIP",
+      clusterIP: clusterIp,
+      clusterIPs: [clusterIp],
+      ports: [{ name: "https", port: SERVICE_PORT, protocol: "TCP", targetPort: securePort }],
+      sessionAffinity: "None",
+    },
+  };
+}
+
+/** Creates what is missing, and updates what `adjust` changes. */
+async function ensure<T extends KubeObject>(
+  resource: ResourceClient<T>,
+  wanted: T,
+  adjust: (present: T, wanted: T) => T,
+): Promise<void> {
+  let present: T;
+  try {
+    present = await resource.get(NAME, NAMESPACE);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    await resource.create(wanted);
+    return;
+  }
+  const adjusted = adjust(present, wanted);
+  if (!jsonEqual(adjusted, present)) await resource.update(adjusted);
+}
