@@ -19,7 +19,7 @@ export const encodeProtobuf = {
 
 /** Loads the YAML writer, which costs too much to be loaded at start-up. */
 export async function yamlEncoder(): Promise<(value: object) => Uint8Array> {
-  const { stringify } = await import("yaml");
+  const { stringify } = await import("../base/yaml.ts");
   return (value) =>
     Buffer.from(stringify(value, { version: "1.1", aliasDuplicateObjects: false, sortMapEntries: true }));
 }

@@ -16,10 +16,9 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   logs: { load: () => import("./commands/logs.ts") },
   kubectl: { load: () => import("./commands/kubectl.ts") },
   image: { load: () => import("./commands/image.ts") },
-  "kube-apiserver": { load: () => import("./commands/kube-apiserver.ts") },
-  "kube-controller-manager": { load: () => import("./commands/kube-controller-manager.ts") },
+
   "kube-scheduler": { load: () => import("./commands/kube-scheduler.ts") },
-  kubelet: { load: () => import("./commands/kubelet.ts") },
+
   "kube-proxy": { load: () => import("./commands/kube-proxy.ts") },
   "control-plane": { load: () => import("./commands/control-plane.ts"), hidden: true },
   node: { load: () => import("./commands/node.ts"), hidden: true },
@@ -75,4 +74,5 @@ function stopSignal(): AbortSignal {
 
 import { VERSION } from "./version.ts";
 
-process.exitCode = await run(process.argv.slice(2));
+// Whatever is still open (a connection of a process that failed half-way) must not keep the process.
+process.exit(await run(process.argv.slice(2)));

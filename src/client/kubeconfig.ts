@@ -65,7 +65,7 @@ export async function loadKubeconfig(
   files: Files,
   options: { context?: string } = {},
 ): Promise<KubeconfigContext> {
-  const { parse } = await import("yaml");
+  const { parse } = await import("../base/yaml.ts");
   const parsed: unknown = parse(await files.readFile(path, "utf8"));
   if (typeof parsed !== "object" || parsed === null) throw new KubeconfigError(`${path} holds no kubeconfig`);
   const config = parsed as Kubeconfig;

@@ -32,7 +32,7 @@ export async function runControlPlane(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random, network, files } = machine;
-  const { record, layout } = cluster;
+  const { record, layout, plan } = cluster;
   const certificates = await cluster.certificates();
   const [serviceAccountKey, store] = await Promise.all([
     files.readFile(certificates.serviceAccountKeyFile, "utf8"),
@@ -53,6 +53,8 @@ export async function runControlPlane(
     logger: logger("kube-apiserver"),
     externalAddress: `${cluster.apiAddresses[1]}:${record.apiPort}`,
     security: { serviceAccounts: { issuers: [issuer], signingKey: serviceAccountKey } },
+    serviceClusterIpRanges: [plan.serviceCidr],
+    advertise: { address: cluster.apiAddresses[1]!, port: record.apiPort },
     postStartHooks: [clusterAddons(cluster)],
   });
   const listen = (host: string) =>

@@ -32,6 +32,8 @@ export interface UpOptions {
   program: readonly [string, ...string[]];
   /** This process. */
   pid: number;
+  /** Ends the waiting; what was started goes on. */
+  signal?: AbortSignal;
 }
 
 /** What `up` tells of its progress. */
@@ -85,7 +87,13 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
     const ended = Promise.race(steps.length > 0 ? steps : [new Promise<never>(() => {})]);
     ended.catch(() => {});
     try {
-      await waitUntilReady(machine, cluster, certificates, progress, ended);
+      await waitUntilReady(
+        machine,
+        cluster,
+        certificates,
+        progress,
+        Promise.race([ended, interruption(options.signal)]),
+      );
     } finally {
       stopWaiting.abort();
     }
@@ -295,4 +303,15 @@ async function writeKubeconfigs(
   await machine.files.writeAtomic(cluster.layout.adminKubeconfig, kubeconfig(entry));
   if (options.ownKubeconfig) await machine.files.writeAtomic(options.kubeconfig, kubeconfig(entry));
   else await mergeKubeconfig(machine.files, options.kubeconfig, entry);
+}
+
+/** Rejects when the user interrupts. */
+function interruption(signal: AbortSignal | undefined): Promise<never> {
+  const interrupted = new Promise<never>((_, reject) => {
+    const stop = () => reject(new Error("interrupted; what was started goes on, and knarr up again waits for it"));
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+  interrupted.catch(() => {});
+  return interrupted;
 }

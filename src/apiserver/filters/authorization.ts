@@ -7,7 +7,7 @@ import type { Filter } from "./context.ts";
 /** Lets a request through only where the authorizer allows it; otherwise a 403 in upstream's words. */
 export function authorization(authorizer: Authorizer): Filter {
   return async (context, next) => {
-    const attributes = requestAttributes(context.info, context.user);
+    const attributes = requestAttributes(context.info, context.user, context.request.query);
     const answer = authorizer.authorize(attributes);
     const { decision, reason } = answer instanceof Promise ? await answer : answer;
     if (decision !== "allow") throw refusal(attributes, reason);
@@ -16,11 +16,17 @@ export function authorization(authorizer: Authorizer): Filter {
 }
 
 /** A request as the authorizer sees it. */
-export function requestAttributes(info: RequestInfo, user: UserInfo): AuthorizationAttributes {
+export function requestAttributes(info: RequestInfo, user: UserInfo, query: URLSearchParams): AuthorizationAttributes {
   if (!info.isResource) return { user, verb: info.verb, path: info.path };
   const { verb, path, group, version, resource, subresource, namespace, name } = info;
-  return { user, verb, path, group, version, resource, subresource, namespace, name };
+  const attributes = { user, verb, path, group, version, resource, subresource, namespace, name };
+  if (!SELECTING.has(verb)) return attributes;
+  const [fieldSelector, labelSelector] = [query.get("fieldSelector"), query.get("labelSelector")];
+  return { ...attributes, ...(fieldSelector ? { fieldSelector } : {}), ...(labelSelector ? { labelSelector } : {}) };
 }
+
+/** The verbs whose requests may select (KEP-4601). */
+const SELECTING = new Set(["list", "watch", "deletecollection"]);
 
 /** The 403 for attributes that were not allowed. */
 export function refusal(attributes: AuthorizationAttributes, reason: string | undefined) {

@@ -44,6 +44,7 @@ async function run(flags: Flags, context: Context): Promise<void> {
       ...(flags.onHost === undefined ? {} : { onHost: flags.onHost }),
       program: context.program,
       pid: context.pid,
+      signal: context.stopRequested,
     },
     console,
   );

@@ -61,7 +61,7 @@ export async function openArchive(path: string, options: OpenArchiveOptions): Pr
 
 /** Writes the images of a source as an OCI image layout (image-spec, "OCI Image Layout") to a tar file. */
 export async function writeArchive(source: ImageSource, path: string, { files }: { files: Files }): Promise<void> {
-  const { pack } = await import("tar-stream");
+  const { pack } = await import("./tar.ts");
   const tar = pack();
   const epoch = { mtime: new Date(0), mode: 0o644 };
   const written = new Set<string>();
@@ -117,7 +117,7 @@ async function uncompressed(files: Files, path: string, random: Random): Promise
 
 /** Where the content of each file of a tar is; links lead to what they name. */
 async function listMembers(files: Files, path: string): Promise<Map<string, Member>> {
-  const { extract } = await import("tar-stream");
+  const { extract } = await import("./tar.ts");
   const parser = extract();
   const members = new Map<string, Member>();
   const links: [string, string][] = [];

@@ -41,7 +41,7 @@ export async function writeLayer(
   output: Writable,
   options: { gzip?: boolean } = {},
 ): Promise<Layer> {
-  const { pack } = await import("tar-stream");
+  const { pack } = await import("./tar.ts");
   const tar = pack();
   const diff = createHash("sha256");
   const blob = options.gzip ? createHash("sha256") : diff;

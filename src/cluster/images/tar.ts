@@ -1,0 +1,2 @@
+/** Tar streams, behind a module of our own: a bundle can load it late by name, which it can't do with a CommonJS package. */
+export { extract, pack } from "tar-stream";
