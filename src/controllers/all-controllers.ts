@@ -2,10 +2,14 @@ import type { ControllerDefinition } from "./controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { endpointSliceController } from "./endpoints/slice-controller.ts";
+import { garbageCollector } from "./garbage-collector/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
+import { nodeLifecycleController } from "./node-lifecycle/controller.ts";
+import { podGarbageCollector } from "./pod-garbage-collector.ts";
 import { replicaSetController, replicationControllerController } from "./replica-set/controller.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { taintEvictionController } from "./taint-eviction.ts";
 
 /** Every controller there is, by upstream's names. */
 export const allControllers: readonly ControllerDefinition[] = [
@@ -17,4 +21,8 @@ export const allControllers: readonly ControllerDefinition[] = [
   replicaSetController,
   replicationControllerController,
   deploymentController,
+  garbageCollector,
+  nodeLifecycleController,
+  taintEvictionController,
+  podGarbageCollector,
 ];

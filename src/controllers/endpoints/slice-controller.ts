@@ -5,13 +5,13 @@ import type { EndpointSlice } from "../../api/types/discovery.v1.ts";
 import { pendingWrites } from "../../client/pending-writes.ts";
 import { type ControllerContext, type ControllerDefinition, keyedController } from "../controller.ts";
 import { isNamespaceTerminating } from "../pod-control.ts";
+import { podsByNode, podsOn } from "../pods-by-node.ts";
 import { isManaged, selects, zoneOf } from "./backends.ts";
 import { followServicesAndPods } from "./service-queue.ts";
 import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from "./slice-plan.ts";
 import { triggerTimes } from "./trigger-times.ts";
 
 const SERVICE_INDEX = "managedFor";
-const NODE_INDEX = "nodeName";
 
 /** Keeps the EndpointSlices of each Service that has a selector. */
 export const endpointSliceController: ControllerDefinition = {
@@ -40,7 +40,7 @@ function create(context: ControllerContext) {
     const key = ownerKey(slice);
     return key === undefined ? [] : [key];
   });
-  podInformer.addIndex(NODE_INDEX, (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+  podsByNode(podInformer);
 
   const controller = keyedController(context, {
     name: "endpointslice-controller",
@@ -62,7 +62,7 @@ function create(context: ControllerContext) {
     delete: enqueueOwner,
   });
   const enqueueServicesOn = (nodeName: string | undefined) => {
-    for (const pod of podInformer.byIndex(NODE_INDEX, nodeName ?? "")) {
+    for (const pod of podsOn(podInformer, nodeName ?? "")) {
       for (const service of serviceInformer.list(pod.metadata?.namespace)) {
         if (selects(service, pod)) enqueue(objectKey(service));
       }
