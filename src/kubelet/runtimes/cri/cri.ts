@@ -47,7 +47,7 @@ export function criRuntime({ endpoint, clock, logger }: CriRuntimeOptions): Runt
   const path = endpoint.replace(/^unix:\/\//, "");
   if (!path.startsWith("/")) throw new RuntimeError("invalid", `not a Unix socket: ${endpoint}`);
   const channel = dialGrpc(`unix:${path}`);
-  const following = new AbortController();
+  const closed = new AbortController();
 
   const call = async <Req, Res>(method: GrpcMethod<Req, Res>, request: Req, options?: CallOptions): Promise<Res> => {
     try {
@@ -86,8 +86,30 @@ export function criRuntime({ endpoint, clock, logger }: CriRuntimeOptions): Runt
         const sandbox = await ifPresent(call(cri.podSandboxStatus, { id }));
         if (sandbox?.status?.state !== "SANDBOX_READY") return;
       }
-      await sleep(clock, pause, following.signal);
+      await sleep(clock, pause, closed.signal);
     }
+  };
+
+  const listeners = new Set<(id: string) => void>();
+  let unfollow = new AbortController();
+  const announce = (id: string) => {
+    for (const listener of [...listeners]) listener(id);
+  };
+  const follow = () => {
+    unfollow = new AbortController();
+    void followTaskEnds({
+      channel,
+      clock,
+      logger,
+      signal: AbortSignal.any([unfollow.signal, closed.signal]),
+      // Whatever goes wrong in waiting for the record, whoever is told will look for himself.
+      onEnd: (id) =>
+        void settled(id).then(
+          () => announce(id),
+          () => announce(id),
+        ),
+      onGap: () => announce(""),
+    });
   };
 
   return {
@@ -207,28 +229,20 @@ export function criRuntime({ endpoint, clock, logger }: CriRuntimeOptions): Runt
       return (await call(cri.listContainerStats, {})).stats.map(containerStats);
     },
     subscribe(onChange) {
-      const subscription = new AbortController();
-      const signal = AbortSignal.any([subscription.signal, following.signal]);
-      const announce = (id: string) => {
-        if (!signal.aborted) onChange(id);
+      // Each call is a subscription of its own, even with the same function; the first and the last turn the flow.
+      const listener = (id: string) => onChange(id);
+      if (listeners.size === 0) follow();
+      listeners.add(listener);
+      return {
+        close() {
+          listeners.delete(listener);
+          if (listeners.size === 0) unfollow.abort();
+        },
       };
-      void followTaskEnds({
-        channel,
-        clock,
-        logger,
-        signal,
-        onEnd: (id) =>
-          void settled(id).then(
-            () => announce(id),
-            // Whatever went wrong in looking, whoever is told will look again.
-            () => announce(id),
-          ),
-        onGap: () => announce(""),
-      });
-      return { close: () => subscription.abort() };
     },
     async close() {
-      following.abort();
+      closed.abort();
+      listeners.clear();
       channel.close();
     },
   };
