@@ -1,10 +1,20 @@
-import { jsonEqual } from "../../json-equal.ts";
-import type { TableColumn } from "../../resource-definition.ts";
+import { jsonEqual, semanticEqual } from "../../json-equal.ts";
+import type { FieldError, TableColumn } from "../../resource-definition.ts";
 import { daemonSets } from "../../resource-types.ts";
-import type { DaemonSet, DaemonSetSpec } from "../../types/apps.v1.ts";
+import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy } from "../../types/apps.v1.ts";
 import { ageColumn, column, containerColumns, formatLabels, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { define } from "../define.ts";
+import { child, invalid, notSupported, required } from "../field-errors.ts";
+import { isEmptySelector, validateLabelSelector } from "../label-checks.ts";
+import {
+  IMMUTABLE,
+  isZeroIntOrPercent,
+  validateNonNegative,
+  validateNonNegativeIntOrPercent,
+  validateNotOver100Percent,
+} from "../value-checks.ts";
+import { validateLastingTemplate, validateTemplateLabels } from "./selector-checks.ts";
 
 export const daemonSet = define<DaemonSet>({
   type: daemonSets,
@@ -27,6 +37,31 @@ export const daemonSet = define<DaemonSet>({
     ...containerColumns<DaemonSet>(({ spec }) => spec?.template),
     wideColumn("Selector", "Labels of the pods that belong to it.", ({ spec }) => selectorText(spec?.selector)),
   ],
+  validate({ spec }) {
+    const errors: FieldError[] = [];
+    const { selector, template, updateStrategy, minReadySeconds, revisionHistoryLimit } = spec!;
+    validateLabelSelector(selector, "spec.selector", errors);
+    validateTemplateLabels(selector, template, "spec.template", errors);
+    if (!selector || isEmptySelector(selector)) {
+      errors.push(invalid("spec.selector", selector ?? null, "empty selector is invalid for daemonset"));
+    }
+    validateLastingTemplate(template, "DaemonSet", "spec.template", errors);
+    validateNonNegative(minReadySeconds, "spec.minReadySeconds", errors);
+    validateUpdateStrategy(updateStrategy ?? {}, "spec.updateStrategy", errors);
+    validateNonNegative(revisionHistoryLimit, "spec.revisionHistoryLimit", errors);
+    return errors;
+  },
+  validateUpdate(set, old) {
+    if (semanticEqual(set.spec?.selector, old.spec?.selector)) return [];
+    return [invalid("spec.selector", set.spec?.selector ?? null, IMMUTABLE)];
+  },
+  validateStatusUpdate({ status }) {
+    const errors: FieldError[] = [];
+    for (const [name, value] of Object.entries(status ?? {})) {
+      if (typeof value === "number") validateNonNegative(value, child("status", name), errors);
+    }
+    return errors;
+  },
   defaults(set) {
     set.spec ??= {} as DaemonSetSpec;
     const { spec } = set;
@@ -74,4 +109,30 @@ type Count =
 
 function count(name: string, description: string, field: Count): TableColumn<DaemonSet> {
   return column(name, description, ({ status }) => status?.[field] ?? 0, "integer");
+}
+
+function validateUpdateStrategy(
+  { type, rollingUpdate }: DaemonSetUpdateStrategy,
+  path: string,
+  errors: FieldError[],
+): void {
+  if (type === "OnDelete") return;
+  const field = child(path, "rollingUpdate");
+  if (type !== "RollingUpdate") {
+    errors.push(notSupported(child(path, "type"), type ?? "", ["RollingUpdate", "OnDelete"]));
+  } else if (!rollingUpdate) errors.push(required(field));
+  else {
+    const { maxUnavailable, maxSurge } = rollingUpdate;
+    validateNonNegativeIntOrPercent(maxUnavailable, child(field, "maxUnavailable"), errors);
+    validateNonNegativeIntOrPercent(maxSurge, child(field, "maxSurge"), errors);
+    const unavailable = !isZeroIntOrPercent(maxUnavailable);
+    const surge = !isZeroIntOrPercent(maxSurge);
+    if (unavailable && surge) {
+      errors.push(invalid(child(field, "maxSurge"), maxSurge, "may not be set when maxUnavailable is non-zero"));
+    } else if (!unavailable && !surge) {
+      errors.push(required(child(field, "maxUnavailable"), "cannot be 0 when maxSurge is 0"));
+    }
+    validateNotOver100Percent(maxUnavailable, child(field, "maxUnavailable"), errors);
+    validateNotOver100Percent(maxSurge, child(field, "maxSurge"), errors);
+  }
 }

@@ -1,8 +1,18 @@
+import { semanticEqual } from "../../json-equal.ts";
+import type { FieldError } from "../../resource-definition.ts";
 import { replicaSets } from "../../resource-types.ts";
 import type { ReplicaSet, ReplicaSetSpec } from "../../types/apps.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { define } from "../define.ts";
+import { invalid } from "../field-errors.ts";
+import { IMMUTABLE, validateNonNegative } from "../value-checks.ts";
+import {
+  validateLastingTemplate,
+  validateReplicaCounts,
+  validateTemplateLabels,
+  validateWorkloadSelector,
+} from "./selector-checks.ts";
 
 export const replicaSet = define<ReplicaSet>({
   type: replicaSets,
@@ -20,6 +30,26 @@ export const replicaSet = define<ReplicaSet>({
     ...containerColumns<ReplicaSet>((set) => set.spec?.template),
     wideColumn("Selector", "Labels of the pods that belong to it.", (set) => selectorText(set.spec?.selector)),
   ],
+  validate({ spec }) {
+    const errors: FieldError[] = [];
+    const { selector, template, replicas, minReadySeconds } = spec!;
+    validateNonNegative(replicas, "spec.replicas", errors);
+    validateNonNegative(minReadySeconds, "spec.minReadySeconds", errors);
+    validateWorkloadSelector(selector, "deployment", "spec.selector", errors);
+    validateTemplateLabels(selector, template, "spec.template", errors);
+    validateLastingTemplate(template, "ReplicaSet", "spec.template", errors);
+    return errors;
+  },
+  validateUpdate(set, old) {
+    if (semanticEqual(set.spec?.selector, old.spec?.selector)) return [];
+    return [invalid("spec.selector", set.spec?.selector ?? null, IMMUTABLE)];
+  },
+  validateStatusUpdate({ status }) {
+    const errors: FieldError[] = [];
+    const parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+    validateReplicaCounts({ ...status }, parts, "readyReplicas", errors);
+    return errors;
+  },
   defaults(set) {
     set.spec ??= {} as ReplicaSetSpec;
     const { spec } = set;

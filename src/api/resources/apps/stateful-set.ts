@@ -1,9 +1,28 @@
+import { semanticEqual } from "../../json-equal.ts";
+import type { FieldError } from "../../resource-definition.ts";
 import { statefulSets } from "../../resource-types.ts";
-import type { StatefulSet, StatefulSetSpec } from "../../types/apps.v1.ts";
+import type { StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy } from "../../types/apps.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { validatePodAnnotations } from "../core/pod-annotations.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { defaultClaim } from "../core/volume.ts";
 import { define } from "../define.ts";
+import { child, forbidden, invalid, required } from "../field-errors.ts";
+import { validateAnnotations, validateLabels } from "../label-checks.ts";
+import {
+  isZeroIntOrPercent,
+  validateNonNegative,
+  validateNonNegativeIntOrPercent,
+  validateNotOver100Percent,
+  validateOptionalEnum,
+} from "../value-checks.ts";
+import {
+  validateCollisionCount,
+  validateLasting,
+  validateReplicaCounts,
+  validateTemplateLabels,
+  validateWorkloadSelector,
+} from "./selector-checks.ts";
 
 export const statefulSet = define<StatefulSet>({
   type: statefulSets,
@@ -22,6 +41,22 @@ export const statefulSet = define<StatefulSet>({
     ageColumn,
     ...containerColumns<StatefulSet>(({ spec }) => spec?.template),
   ],
+  validate: validateStatefulSet,
+  validateUpdate({ spec }, old) {
+    const kept = { ...spec! };
+    for (const name of CHANGEABLE) Object.assign(kept, { [name]: old.spec?.[name] });
+    if (semanticEqual(kept, old.spec)) return [];
+    const detail =
+      "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+    return [forbidden("spec", detail)];
+  },
+  validateStatusUpdate({ status }, old) {
+    const errors: FieldError[] = [];
+    const parts = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
+    validateReplicaCounts({ ...status }, parts, "status.readyReplicas", errors);
+    validateCollisionCount(status?.collisionCount, old.status?.collisionCount, errors);
+    return errors;
+  },
   defaults(set) {
     set.spec ??= {} as StatefulSetSpec;
     const { spec } = set;
@@ -55,3 +90,65 @@ export const statefulSet = define<StatefulSet>({
   },
   scale: { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" },
 });
+
+/** What may change in a StatefulSet; its pods and claims are tied to the rest. */
+const CHANGEABLE = [
+  "replicas",
+  "ordinals",
+  "template",
+  "updateStrategy",
+  "revisionHistoryLimit",
+  "persistentVolumeClaimRetentionPolicy",
+  "minReadySeconds",
+] as const;
+
+function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
+  const errors: FieldError[] = [];
+  const { selector, template, podManagementPolicy, updateStrategy } = spec!;
+  if (!podManagementPolicy) errors.push(required("spec.podManagementPolicy"));
+  else if (podManagementPolicy !== "OrderedReady" && podManagementPolicy !== "Parallel") {
+    errors.push(invalid("spec.podManagementPolicy", podManagementPolicy, "must be 'OrderedReady' or 'Parallel'"));
+  }
+  validateUpdateStrategy(updateStrategy ?? {}, "spec.updateStrategy", errors);
+  for (const name of ["whenDeleted", "whenScaled"] as const) {
+    const path = child("spec.persistentVolumeClaimRetentionPolicy", name);
+    const policy = spec!.persistentVolumeClaimRetentionPolicy?.[name];
+    validateOptionalEnum(policy, ["Retain", "Delete"], path, errors);
+  }
+  validateNonNegative(spec!.replicas, "spec.replicas", errors);
+  validateNonNegative(spec!.minReadySeconds, "spec.minReadySeconds", errors);
+  validateNonNegative(spec!.revisionHistoryLimit, "spec.revisionHistoryLimit", errors);
+  validateNonNegative(spec!.ordinals?.start, "spec.ordinals.start", errors);
+  validateWorkloadSelector(selector, "statefulset", "spec.selector", errors);
+  validateTemplateLabels(selector, template, "spec.template", errors);
+  // The rest of the template is judged when pods are made of it: its volumes come from the claim templates.
+  validateLabels(template?.metadata?.labels, "spec.template.labels", errors);
+  validateAnnotations(template?.metadata?.annotations, "spec.template.annotations", errors);
+  const { metadata, spec: podSpec = { containers: [] } } = template ?? {};
+  validatePodAnnotations(metadata?.annotations, podSpec, "spec.template.annotations", errors);
+  validateLasting(template, "StatefulSet", "spec.template", errors);
+  return errors;
+}
+
+function validateUpdateStrategy(
+  { type, rollingUpdate }: StatefulSetUpdateStrategy,
+  path: string,
+  errors: FieldError[],
+): void {
+  const field = child(path, "rollingUpdate");
+  if (!type) errors.push(required(path));
+  else if (type === "OnDelete") {
+    if (rollingUpdate) errors.push(invalid(field, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'"));
+  } else if (type !== "RollingUpdate") {
+    errors.push(invalid(path, { type, rollingUpdate }, "must be 'RollingUpdate' or 'OnDelete'"));
+  } else if (rollingUpdate) {
+    const { partition, maxUnavailable } = rollingUpdate;
+    validateNonNegative(partition, child(field, "partition"), errors);
+    if (maxUnavailable == null) return;
+    validateNonNegativeIntOrPercent(maxUnavailable, child(field, "maxUnavailable"), errors);
+    if (isZeroIntOrPercent(maxUnavailable)) {
+      errors.push(invalid(child(field, "maxUnavailable"), maxUnavailable, "cannot be 0"));
+    }
+    validateNotOver100Percent(maxUnavailable, child(field, "maxUnavailable"), errors);
+  }
+}

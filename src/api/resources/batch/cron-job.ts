@@ -1,9 +1,14 @@
 import { ageSince } from "../../age.ts";
+import type { FieldError } from "../../resource-definition.ts";
 import { cronJobs } from "../../resource-types.ts";
 import type { CronJob, CronJobSpec } from "../../types/batch.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
+import { child, invalid, notSupported, required } from "../field-errors.ts";
+import { validateEnum, validateNonNegative } from "../value-checks.ts";
+import { cronProblem, timeZoneProblem } from "./cron-format.ts";
 import { defaultJobSpec } from "./job.ts";
+import { validateJobSpec } from "./job-validation.ts";
 
 export const cronJob = define<CronJob>({
   type: cronJobs,
@@ -32,6 +37,12 @@ export const cronJob = define<CronJob>({
       selectorText(spec?.jobTemplate?.spec?.selector),
     ),
   ],
+  validate: validateCronJob,
+  validateCreate({ metadata }) {
+    const name = metadata?.name ?? "";
+    // The names of its jobs are eleven characters longer, and still have to fit into a label.
+    return name.length > 52 ? [invalid("metadata.name", name, "must be no more than 52 characters")] : [];
+  },
   defaults(cronJob) {
     cronJob.spec ??= {} as CronJobSpec;
     const { spec } = cronJob;
@@ -47,3 +58,30 @@ export const cronJob = define<CronJob>({
     cronJob.status = {};
   },
 });
+
+function validateCronJob({ spec }: CronJob): FieldError[] {
+  const errors: FieldError[] = [];
+  const { schedule, timeZone, jobTemplate } = spec;
+  if (!schedule) errors.push(required("spec.schedule"));
+  else {
+    const problem = cronProblem(schedule);
+    if (problem) errors.push(invalid("spec.schedule", schedule, problem));
+    if (schedule.includes("TZ")) {
+      const detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+      errors.push(invalid("spec.schedule", schedule, detail));
+    }
+  }
+  validateNonNegative(spec.startingDeadlineSeconds, "spec.startingDeadlineSeconds", errors);
+  const zoneProblem = timeZone == null ? undefined : timeZoneProblem(timeZone);
+  if (zoneProblem) errors.push(invalid("spec.timeZone", timeZone, zoneProblem));
+  validateEnum(spec.concurrencyPolicy, ["Allow", "Forbid", "Replace"], "spec.concurrencyPolicy", errors);
+  for (const name of ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] as const) {
+    validateNonNegative(spec[name], child("spec", name), errors);
+  }
+  const jobSpec = jobTemplate?.spec ?? { template: {} };
+  validateJobSpec(jobSpec, "spec.jobTemplate.spec", errors);
+  if (jobSpec.manualSelector) {
+    errors.push(notSupported("spec.jobTemplate.spec.manualSelector", true, ["nil", "false"]));
+  }
+  return errors;
+}

@@ -4,6 +4,7 @@ import type { Job, JobSpec } from "../../types/batch.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { define } from "../define.ts";
+import { validateJob, validateJobStatusUpdate, validateJobUpdate } from "./job-validation.ts";
 
 export const job = define<Job>({
   type: jobs,
@@ -27,6 +28,9 @@ export const job = define<Job>({
     ...containerColumns<Job>(({ spec }) => spec?.template),
     wideColumn("Selector", "Labels of the pods that belong to it.", ({ spec }) => selectorText(spec?.selector)),
   ],
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
+  validateStatusUpdate: validateJobStatusUpdate,
   defaults(job) {
     job.spec ??= {} as JobSpec;
     const { spec } = job;

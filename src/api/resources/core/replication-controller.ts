@@ -1,7 +1,12 @@
+import { selectorOfMap } from "../../label-selector.ts";
+import type { FieldError } from "../../resource-definition.ts";
 import { replicationControllers } from "../../resource-types.ts";
 import type { ReplicationController } from "../../types/core.v1.ts";
+import { validateLastingTemplate, validateReplicaCounts } from "../apps/selector-checks.ts";
 import { ageColumn, column, containerColumns, formatLabels, nameColumn, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
+import { invalid, required } from "../field-errors.ts";
+import { validateNonNegative } from "../value-checks.ts";
 import { defaultPodTemplate } from "./pod-defaults.ts";
 
 export const replicationController = define<ReplicationController>({
@@ -23,6 +28,30 @@ export const replicationController = define<ReplicationController>({
       formatLabels(controller.spec?.selector),
     ),
   ],
+  validate({ spec }) {
+    const errors: FieldError[] = [];
+    const { selector, template, replicas, minReadySeconds } = spec!;
+    validateNonNegative(minReadySeconds, "spec.minReadySeconds", errors);
+    if (isEmpty(selector)) errors.push(required("spec.selector"));
+    validateNonNegative(replicas, "spec.replicas", errors);
+    if (!template) {
+      errors.push(required("spec.template"));
+      return errors;
+    }
+    const labels = template.metadata?.labels;
+    if (!isEmpty(selector) && !selectorOfMap(selector).matches(labels)) {
+      const detail = "`selector` does not match template `labels`";
+      errors.push(invalid("spec.template.metadata.labels", labels ?? null, detail));
+    }
+    validateLastingTemplate(template, "ReplicationController", "spec.template", errors);
+    return errors;
+  },
+  validateStatusUpdate({ status }) {
+    const errors: FieldError[] = [];
+    const parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+    validateReplicaCounts({ ...status }, parts, "readyReplicas", errors);
+    return errors;
+  },
   defaults(controller) {
     controller.spec ??= {};
     const { spec } = controller;
