@@ -1,4 +1,4 @@
-import { methodNotSupported, pathNotFound } from "../api/status-error.ts";
+import { methodNotSupported, notImplemented, pathNotFound } from "../api/status-error.ts";
 import { createObject } from "./endpoints/create.ts";
 import { deleteCollection, deleteObject } from "./endpoints/delete.ts";
 import { getObject } from "./endpoints/get.ts";
@@ -11,6 +11,7 @@ import { watchObjects } from "./endpoints/watch.ts";
 import type { Endpoint } from "./filters/context.ts";
 import type { Reply } from "./http/exchange.ts";
 import type { ResourceCatalogue } from "./resource-catalogue.ts";
+import type { Subresource } from "./served-resource.ts";
 
 export type ResourceEndpoint = (request: ResourceRequest) => Promise<Reply>;
 
@@ -57,11 +58,24 @@ export function resourceEndpoints(options: {
       if (info.verb !== "list" && info.verb !== "watch") throw methodNotSupported(resource.subject, info.verb);
     }
     const key = subresource ? `${type.resource}.${type.group}/${subresource.name}` : `${type.resource}.${type.group}`;
-    const verbs =
-      special.get(key) ?? (subresource?.role === "scale" ? SCALE_VERBS : subresource ? PART_VERBS : OBJECT_VERBS);
+    const verbs = special.get(key) ?? ordinaryVerbs(subresource);
     const allowed = subresource ? subresource.verbs : resource.verbs;
     const endpoint = allowed.includes(info.verb) ? verbs[info.verb] : undefined;
     if (!endpoint) throw methodNotSupported(resource.subject, info.verb);
     return endpoint({ context, resource, subresource, namespace, name: info.name, services });
   };
+}
+
+/** What serves a path that nobody serves specially. */
+function ordinaryVerbs(subresource: Subresource | undefined): Verbs {
+  switch (subresource?.role) {
+    case undefined:
+      return OBJECT_VERBS;
+    case "scale":
+      return SCALE_VERBS;
+    case "part":
+      return PART_VERBS;
+    default:
+      throw notImplemented(`this server is not set up to serve ${subresource!.name}`);
+  }
 }

@@ -40,6 +40,9 @@ import { cacheLookup } from "./lookup.ts";
 import { bindingResources } from "./pod-binding.ts";
 import { evictionResource } from "./pod-eviction.ts";
 import { type PostStartHook, runPostStartHooks } from "./post-start.ts";
+import type { KubeletClientOptions } from "./proxy/kubelets.ts";
+import { objectProxyEndpoints } from "./proxy/object-proxy.ts";
+import { podStreamEndpoints } from "./proxy/pod-streams.ts";
 import { reconcileBootstrapPolicy } from "./rbac/reconcile.ts";
 import type { KindHooks } from "./registry/kind-hooks.ts";
 import { namespaceHooks } from "./registry/namespace-hooks.ts";
@@ -76,6 +79,8 @@ export interface ApiServerOptions {
   /** Where the cluster reaches this server: the endpoint of the Service `kubernetes`. Absent: that is not kept. */
   advertise?: { address: string; port: number };
   admissionPlugins?: PluginChoice;
+  /** Absent: logs, exec and the proxies are not served. */
+  kubeletClient?: KubeletClientOptions;
   /** Further things to put in place after the start. */
   postStartHooks?: readonly PostStartHook[];
 }
@@ -134,10 +139,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...bindingResources(pod, clock),
     evictionResource({ pod, budget, lookup, clock }),
   ];
+  const special = specialEndpoints(virtual);
+  if (network && options.kubeletClient) {
+    const proxy = { network, lookup, kubelets: options.kubeletClient };
+    for (const [key, verbs] of podStreamEndpoints(proxy, authorizer)) special.set(key, verbs);
+    for (const [key, verbs] of objectProxyEndpoints(proxy, random)) special.set(key, verbs);
+  }
   const resources = resourceEndpoints({
     catalogue,
     services: { clock, random, logger, admission, draining: stopping.signal },
-    special: specialEndpoints(virtual),
+    special,
   });
   const describe = discovery(catalogue, () => externalAddress);
   const routes: PathRoute[] = [
