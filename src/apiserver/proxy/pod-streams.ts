@@ -146,7 +146,7 @@ function streamOptions(query: URLSearchParams, kind: StreamPath): Record<string,
 /** A WebSocket comes as a GET, but does what a POST does: the right to read a pod must not be enough for it. */
 async function requireCreate({ context }: ResourceRequest, authorizer: Authorizer): Promise<void> {
   if (context.info.verb !== "get") return;
-  const attributes = { ...requestAttributes(context.info, context.user), verb: "create" };
+  const attributes = { ...requestAttributes(context.info, context.user, context.request.query), verb: "create" };
   const { decision, reason } = await authorizer.authorize(attributes);
   if (decision !== "allow") throw refusal(attributes, reason);
 }
