@@ -131,8 +131,10 @@ export function probeWorker(options: ProbeWorkerOptions): ProbeWorker {
       if (!isDue(seen)) return disarm();
       if (timer || probing) return;
       const due = current!.status.startedAt + (probe.initialDelaySeconds ?? 0) * 1000;
-      arm(Math.max(due - clock.now(), firstDelayMs, 0));
+      const delayMs = Math.max(due - clock.now(), firstDelayMs);
       firstDelayMs = 0;
+      if (delayMs > 0) arm(delayMs);
+      else void tick();
     },
     verdict: (id) => (id === containerId ? verdict : undefined),
     stop() {
