@@ -1,3 +1,4 @@
+import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { ControllerDefinition } from "./controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
@@ -25,4 +26,5 @@ export const allControllers: readonly ControllerDefinition[] = [
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,
+  clusterRoleAggregationController,
 ];

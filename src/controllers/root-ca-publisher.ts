@@ -27,7 +27,7 @@ function create(context: ControllerContext) {
   const mapInformer = informers.informer(configMaps, { fieldSelector: `metadata.name=${NAME}` });
   const controller = keyedController(context, { name: "root-ca-certificate-publisher-controller", reconcile });
   if (settings.rootCa === undefined) {
-    logger.warn("no root CA was given: kube-root-ca.crt is not published");
+    logger.info("no root CA was given: kube-root-ca.crt is not published");
     return { run: async () => {} };
   }
   const data: Record<string, string> = { "ca.crt": settings.rootCa };
