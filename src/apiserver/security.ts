@@ -41,6 +41,8 @@ export interface SecurityOptions {
     /** What tokens of this API server are for. Default: the issuers. */
     audiences?: readonly string[];
     maxExpirationSeconds?: number;
+    /** Whether tokens of projected volumes live longer than asked for. Default true. */
+    extendExpiration?: boolean;
     jwksUri?: string;
   };
 }
@@ -64,7 +66,7 @@ export function security(
   context: { lookup: Lookup; clock: Clock; random: Random; externalAddress: string },
 ): Security {
   const { lookup, clock, random } = context;
-  const { issuers, audiences = issuers, maxExpirationSeconds, jwksUri } = options.serviceAccounts;
+  const { issuers, audiences = issuers, maxExpirationSeconds, extendExpiration, jwksUri } = options.serviceAccounts;
   const signing = signingKey(createPrivateKey(options.serviceAccounts.signingKey));
   const others = (options.serviceAccounts.keys ?? []).map((key) => tokenKey(createPublicKey(key)));
   const keys: TokenKey[] = [signing, ...others.filter((key) => key.id !== signing.id)];
@@ -92,7 +94,7 @@ export function security(
       tokenReviewResource(tokens, audiences),
       selfSubjectReviewResource({ clock }),
       ...accessReviewResources(authorizer, authorizer),
-      tokenRequests({ issuer, audiences, maxExpirationSeconds, lookup, clock }),
+      tokenRequests({ issuer, audiences, maxExpirationSeconds, extendExpiration, lookup, clock }),
     ],
     documents: issuerDocuments({ issuer: issuers[0]!, jwksUri, externalAddress: context.externalAddress, keys }),
     async start() {

@@ -13,7 +13,7 @@ import { client } from "../client/api-client.ts";
 import type { Transport } from "../client/transport.ts";
 import type { Store } from "../store/store.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
-import { admissionPlugins, type PluginChoice } from "./admission/plugins.ts";
+import { admissionPlugins, type PluginChoice, type PluginServices } from "./admission/plugins.ts";
 import { formatAddress, type IpRange, parseRange } from "./allocators/ip-range.ts";
 import { parsePortRange } from "./allocators/node-ports.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE, ServiceAddresses } from "./allocators/service-addresses.ts";
@@ -23,6 +23,7 @@ import { ensureServiceCidr } from "./bootstrap/service-cidr.ts";
 import { ensurePriorityClasses, ensureSystemNamespaces } from "./bootstrap/system-objects.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
+import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
 import { expireObjects } from "./expiry.ts";
 import { authentication } from "./filters/authentication.ts";
 import { authorization } from "./filters/authorization.ts";
@@ -72,6 +73,10 @@ export interface ApiServerOptions {
   maxReadingRequests?: number;
   maxMutatingRequests?: number;
   requestTimeoutMs?: number;
+  /** After which a watch that names no timeout may end. Default: half an hour. */
+  shortestWatchSeconds?: number;
+  /** How long Events are kept. Default: an hour. */
+  eventTtlMs?: number;
   /** The ranges that Services get their addresses from: one CIDR, or one of each IP family. Default: 10.96.0.0/16. */
   serviceClusterIpRanges?: readonly string[];
   /** Default: 30000-32767. */
@@ -79,6 +84,8 @@ export interface ApiServerOptions {
   /** Where the cluster reaches this server: the endpoint of the Service `kubernetes`. Absent: that is not kept. */
   advertise?: { address: string; port: number };
   admissionPlugins?: PluginChoice;
+  /** How long pods tolerate bad nodes unless they say so. */
+  tolerations?: PluginServices["tolerations"];
   /** Absent: logs, exec and the proxies are not served. */
   kubeletClient?: KubeletClientOptions;
   /** Further things to put in place after the start. */
@@ -126,7 +133,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const secured = security(options.security, { lookup, clock, random, externalAddress });
   const { authorizer } = secured;
   const quotas = () => ownClient().resource(resourceQuotas);
-  const plugins = admissionPlugins({ lookup, authorizer, clock, random, quotas }, options.admissionPlugins);
+  const { tolerations } = options;
+  const plugins = admissionPlugins(
+    { lookup, authorizer, clock, random, quotas, tolerations },
+    options.admissionPlugins,
+  );
   admission.push(...secured.admission, ...plugins);
 
   const checks = health((name, error) => logger.info("a health check failed", { name, error }));
@@ -140,6 +151,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     evictionResource({ pod, budget, lookup, clock }),
   ];
   const special = specialEndpoints(virtual);
+  const { shortestWatchSeconds = SHORTEST_WATCH_SECONDS } = options;
   if (network && options.kubeletClient) {
     const proxy = { network, lookup, kubelets: options.kubeletClient };
     for (const [key, verbs] of podStreamEndpoints(proxy, authorizer)) special.set(key, verbs);
@@ -147,7 +159,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
   const resources = resourceEndpoints({
     catalogue,
-    services: { clock, random, logger, admission, draining: stopping.signal },
+    services: { clock, random, logger, admission, draining: stopping.signal, shortestWatchSeconds },
     special,
   });
   const describe = discovery(catalogue, () => externalAddress);
@@ -185,8 +197,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   const ownClient = () => client(inProcessTransport(handler, SERVER_USER), { userAgent: "kube-apiserver", clock });
   const expiry = catalogue.all.flatMap(({ definition, conversion }) => {
-    const { timeToLiveMs, type } = definition;
-    if (timeToLiveMs === undefined || conversion) return [];
+    const { type } = definition;
+    if (definition.timeToLiveMs === undefined || conversion) return [];
+    const timeToLiveMs = options.eventTtlMs ?? definition.timeToLiveMs;
     return [expireObjects({ cache: () => registryOf(type).cache, timeToLiveMs, clock, logger })];
   });
 

@@ -4,12 +4,15 @@ import { unsupportedMediaType } from "../../api/status-error.ts";
 import { MEDIA_TYPES } from "../encoding.ts";
 import { parseMediaType } from "../http/accept.ts";
 import { header } from "../http/exchange.ts";
+import { hasProtobuf } from "../wire-formats.ts";
 import type { ResourceRequest } from "./resource-request.ts";
 
 /** Upstream's limit for the body of a request that writes. */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
-const ACCEPTED: readonly string[] = [MEDIA_TYPES.json, MEDIA_TYPES.yaml];
+/** What bodies may be; custom resources have no protobuf form. */
+const ACCEPTED: readonly string[] = Object.values(MEDIA_TYPES);
+const ACCEPTED_OF_CUSTOM: readonly string[] = [MEDIA_TYPES.json, MEDIA_TYPES.yaml];
 
 /**
  * The object in a request's body: a private copy, of the kind that is expected. Problems with its fields become a 400 or
@@ -21,7 +24,7 @@ export async function decodeBody(
   fieldValidation: FieldValidation,
 ): Promise<UnknownObject> {
   const body = await request.context.request.body.read(MAX_BODY_BYTES);
-  const { object, warnings } = await decode(body, bodyType(request), expected, fieldValidation);
+  const { object, warnings } = await decode(body, bodyType(request, expected), expected, fieldValidation);
   request.context.warnings.push(...warnings);
   return object;
 }
@@ -31,17 +34,19 @@ export async function decodeOptions<T>(request: ResourceRequest, kind: "DeleteOp
   const body = await request.context.request.body.read(MAX_BODY_BYTES);
   if (body.length === 0) return undefined;
   const { group, version } = request.resource.type;
-  const { object, warnings } = await decode(body, bodyType(request), { group, version, kind }, "Warn");
+  const expected = { group, version, kind };
+  const { object, warnings } = await decode(body, bodyType(request, expected), expected, "Warn");
   request.context.warnings.push(...warnings);
   return object as T;
 }
 
-function bodyType(request: ResourceRequest): string {
+function bodyType(request: ResourceRequest, expected: Expected): string {
   const given = header(request.context.request, "content-type");
   if (!given) return MEDIA_TYPES.json;
   const { type, subtype } = parseMediaType(given);
   const mediaType = `${type}/${subtype}`;
-  if (!ACCEPTED.includes(mediaType)) throw unsupported(ACCEPTED);
+  const accepted = hasProtobuf(expected) ? ACCEPTED : ACCEPTED_OF_CUSTOM;
+  if (!accepted.includes(mediaType)) throw unsupported(accepted);
   return mediaType;
 }
 

@@ -10,7 +10,7 @@ import { type EncodeOptions, encodeObject, encodeValue } from "../object-encoder
 import type { ServedResource, Subresource } from "../served-resource.ts";
 import type { IncludeObject } from "../table/table.ts";
 import type { CachedObject } from "../watch-cache/watch-cache.ts";
-import { hasProtobuf, yamlEncoder } from "../wire-formats.ts";
+import { hasProtobuf, withEncoder } from "../wire-formats.ts";
 
 /** A request for a resource, with what the endpoints need to answer it. */
 export interface ResourceRequest {
@@ -31,6 +31,8 @@ export interface EndpointServices {
   readonly admission: readonly AdmissionPlugin[];
   /** Aborted when the server begins to shut down: watches end then. */
   readonly draining: AbortSignal;
+  /** A watch that names no timeout ends after this, or up to twice as long. */
+  readonly shortestWatchSeconds: number;
 }
 
 const ONE = ["Table", "PartialObjectMetadata"];
@@ -44,9 +46,8 @@ export async function encodingFor(request: ResourceRequest, answer: "one" | "man
     as: answer === "many" ? MANY : ONE,
     stream: answer === "stream",
   });
-  const options = { include: includeObject(request, encoding), now: request.services.clock.now() };
-  if (encoding.format !== "yaml") return { ...options, encoding };
-  return { ...options, encoding: { ...encoding, yaml: await yamlEncoder() } };
+  const include = includeObject(request, encoding);
+  return { include, now: request.services.clock.now(), encoding: await withEncoder(encoding) };
 }
 
 function includeObject({ context }: ResourceRequest, encoding: Encoding): IncludeObject {

@@ -6,7 +6,7 @@ import { listQuery } from "./list-options.ts";
 import { encodingFor, type ResourceRequest } from "./resource-request.ts";
 import { selectionOf } from "./selection.ts";
 
-/** Upstream's --min-request-timeout: a watch that names no timeout ends after this, or up to twice as long. */
+/** Upstream's default of --min-request-timeout. */
 export const SHORTEST_WATCH_SECONDS = 1800;
 
 /** GET of a collection with `watch`: the changes, as they happen. */
@@ -15,7 +15,7 @@ export async function watchObjects(request: ResourceRequest): Promise<Reply> {
   const options = await encodingFor(request, "stream");
   const selection = selectionOf(request);
   const query = listQuery(context.request.query, true);
-  const seconds = query.timeoutSeconds || SHORTEST_WATCH_SECONDS * (1 + services.random.next());
+  const seconds = query.timeoutSeconds || services.shortestWatchSeconds * (1 + services.random.next());
   const watcher = await resource.registry.cache.watch({
     ...selection,
     resourceVersion: query.resourceVersion,

@@ -1,0 +1,139 @@
+import { apiVersionOf } from "../api/object.ts";
+import { servedResources } from "../api/schema/served-resources.ts";
+import type { FlagValues } from "../base/flags.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Machine } from "../base/machine.ts";
+import type { Store } from "../store/store.ts";
+import type { ListenOptions } from "./http/listener.ts";
+import type { apiServerFlags } from "./options.ts";
+import { type ApiServerOptions, createApiServer } from "./server.ts";
+
+type Values = FlagValues<typeof apiServerFlags>;
+
+export interface RunApiServerOptions extends Pick<Machine, "clock" | "random" | "network" | "files"> {
+  logger: Logger;
+  flags: Values;
+  /** Opens the embedded store in a directory. */
+  openStore(directory: string): Promise<Store>;
+}
+
+/** Serves until `signal` is aborted. Rejects for flags that can't be used, and where the port or the store can't be had. */
+export async function runApiServer(options: RunApiServerOptions, signal: AbortSignal): Promise<void> {
+  const { clock, random, network, files, logger, flags } = options;
+  const directory = checkFlags(flags);
+  const read = async (path: string | undefined) => (path ? await files.readFile(path, "utf8") : undefined);
+  const settings = await serverSettings(flags, read);
+  const listen = await listenSettings(flags, read);
+  const store = await options.openStore(directory);
+  try {
+    const server = createApiServer({ ...settings, store, clock, random, network, logger });
+    try {
+      const address = await server.listen(listen);
+      logger.info("serving", { address: address.address, port: address.port });
+      await aborted(signal);
+    } finally {
+      await server.close();
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** Refuses what is not supported; returns the directory of the store. */
+function checkFlags(flags: Values): string {
+  if (flags["etcd-servers"])
+    throw new Error("--etcd-servers is not supported yet: use --data-dir for the embedded store");
+  if (!flags["data-dir"]) throw new Error("--data-dir is required: the directory of the embedded store");
+  if (!flags["allow-privileged"])
+    throw new Error("--allow-privileged=false is not supported: use Pod Security admission");
+  checkRuntimeConfig(flags["runtime-config"] ?? []);
+  return flags["data-dir"];
+}
+
+/** What is asked to be served must be served already, and nothing can be switched off. */
+export function checkRuntimeConfig(entries: readonly string[]): void {
+  const served = new Set(servedResources().map(apiVersionOf));
+  for (const entry of entries) {
+    const [key = "", value = "true"] = entry.split("=");
+    const on = value === "true";
+    if (!on && value !== "false") throw new Error(`--runtime-config: invalid value ${JSON.stringify(entry)}`);
+    const known = key === "api/ga" || served.has(key.replace(/^api\//, ""));
+    if (on && !known) throw new Error(`--runtime-config: ${key} is not served`);
+    if (!on && known) throw new Error(`--runtime-config: ${key} can't be switched off`);
+  }
+}
+
+type Read = (path: string | undefined) => Promise<string | undefined>;
+
+async function serverSettings(
+  flags: Values,
+  read: Read,
+): Promise<Omit<ApiServerOptions, "store" | "clock" | "random" | "network" | "logger">> {
+  const address = flags["advertise-address"] ?? flags["bind-address"];
+  if (address === "0.0.0.0" || address === "::") {
+    throw new Error("--advertise-address is required where --bind-address is every address");
+  }
+  const port = flags["secure-port"];
+  const [certificate, key] = [flags["kubelet-client-certificate"], flags["kubelet-client-key"]];
+  if (!certificate !== !key) throw new Error("--kubelet-client-certificate and --kubelet-client-key need each other");
+  const maxExpiration = flags["service-account-max-token-expiration"];
+  return {
+    externalAddress: `${address.includes(":") ? `[${address}]` : address}:${port}`,
+    advertise: { address, port },
+    security: {
+      authorizationModes: flags["authorization-mode"],
+      anonymous: flags["anonymous-auth"],
+      bootstrapTokens: flags["enable-bootstrap-token-auth"],
+      serviceAccounts: {
+        issuers: flags["service-account-issuer"],
+        signingKey: (await read(flags["service-account-signing-key-file"]))!,
+        keys: await Promise.all((flags["service-account-key-file"] ?? []).map(async (path) => (await read(path))!)),
+        audiences: flags["api-audiences"],
+        maxExpirationSeconds: maxExpiration === undefined ? undefined : maxExpiration / 1000,
+        extendExpiration: flags["service-account-extend-token-expiration"],
+        jwksUri: flags["service-account-jwks-uri"],
+      },
+    },
+    admissionPlugins: { enable: flags["enable-admission-plugins"], disable: flags["disable-admission-plugins"] },
+    tolerations: {
+      notReadySeconds: flags["default-not-ready-toleration-seconds"],
+      unreachableSeconds: flags["default-unreachable-toleration-seconds"],
+    },
+    ...(certificate && key
+      ? {
+          kubeletClient: {
+            certificate: (await read(certificate))!,
+            key: (await read(key))!,
+            ca: await read(flags["kubelet-certificate-authority"]),
+            addressTypes: flags["kubelet-preferred-address-types"],
+          },
+        }
+      : {}),
+    serviceClusterIpRanges: flags["service-cluster-ip-range"],
+    serviceNodePortRange: flags["service-node-port-range"],
+    maxReadingRequests: flags["max-requests-inflight"],
+    maxMutatingRequests: flags["max-mutating-requests-inflight"],
+    requestTimeoutMs: flags["request-timeout"],
+    shortestWatchSeconds: flags["min-request-timeout"],
+    eventTtlMs: flags["event-ttl"],
+  };
+}
+
+async function listenSettings(flags: Values, read: Read): Promise<ListenOptions> {
+  const host = flags["bind-address"];
+  return {
+    // Node takes both families where no host is given.
+    ...(host === "0.0.0.0" || host === "::" ? {} : { host }),
+    port: flags["secure-port"],
+    certificate: (await read(flags["tls-cert-file"]))!,
+    key: (await read(flags["tls-private-key-file"]))!,
+    clientCa: await read(flags["client-ca-file"]),
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
