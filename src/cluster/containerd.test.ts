@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { sleep } from "../base/clock.ts";
 import { dialGrpc } from "../base/grpc.ts";
@@ -100,7 +100,11 @@ describe("a private containerd", { skip }, () => {
     const pids = await pidsOf(id, sandbox);
     assert.ok(pids.length >= 3, "the pause process and the container's run");
     containerd.release();
-    await removeContainerd({ ...node.options, purge: false });
+    const root = `/knarr-test-${process.pid}`;
+    const hierarchy = (await node.machine.files.exists("/sys/fs/cgroup/cgroup.controllers")) ? "" : "/pids";
+    await mkdir(`/sys/fs/cgroup${hierarchy}${root}/pods/empty`, { recursive: true });
+    await removeContainerd({ ...node.options, purge: false, cgroupRoot: root });
+    assert.equal(await node.machine.files.exists(`/sys/fs/cgroup${hierarchy}${root}`), false);
     assert.deepEqual(await pidsOf(id, sandbox), []);
     assert.deepEqual(await mountsBelow(node.machine.files, [node.directory]), []);
     assert.deepEqual(await shimsOf(node.containerd.socket), []);

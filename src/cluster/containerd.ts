@@ -198,12 +198,13 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
  * Stops a containerd that nobody supervises any more, kills its containers and leaves no process, mount, cgroup or
  * namespace of it. `purge` deletes the data directory (the images) too. Idempotent; works without a containerd
  * installed. `releaseNetwork`: has the pods' networks taken down through CNI first, for nodes in a network namespace
- * that is not thrown away.
+ * that is not thrown away. `cgroupRoot`: the kubelet's, to be removed with all that is in it, unless it is `/`.
  */
 export async function removeContainerd(
   options: Pick<ContainerdOptions, "machine" | "logger" | "dataDir" | "stateDir"> & {
     purge: boolean;
     releaseNetwork?: boolean;
+    cgroupRoot?: string;
   },
 ): Promise<void> {
   const { machine, logger } = options;
@@ -217,7 +218,7 @@ export async function removeContainerd(
     }
   }
   await background.stop(NAME, STOP_GRACE_MS);
-  await removeRemains(machine, directories);
+  await removeRemains(machine, directories, options.cgroupRoot);
   await machine.files.rm(options.stateDir, { recursive: true, force: true });
   if (options.purge) await machine.files.rm(options.dataDir, { recursive: true, force: true });
 }

@@ -42,6 +42,7 @@ export async function down(machine: Machine, logger: Logger, options: DownOption
       stateDir: place.containerdState,
       purge: options.purge,
       releaseNetwork: record.onHost,
+      cgroupRoot: `/knarr-${record.name}`,
     });
     await unmountBelow(machine, [place.kubelet, place.run]);
     if (record.onHost) await removeHostNetwork(machine.exec);

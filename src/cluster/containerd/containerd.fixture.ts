@@ -106,7 +106,7 @@ export async function privateContainerd(
     if (settings.images !== false) {
       const channel = dialGrpc(`unix:${containerd.socket}`);
       for (const source of [await pauseImage(PAUSE_IMAGE), await busyboxImage()]) {
-        await importImage({ ...machine, channel, snapshotter: containerd.host.snapshotter }, source, source.images[0]!);
+        await importImage({ ...machine, channel }, source, source.images[0]!);
       }
       channel.close();
     }

@@ -19,16 +19,21 @@ const CONTAINER_ID = /[0-9a-f]{64}/;
 
 /**
  * Kills every container and shim of a containerd that has been stopped, and removes what they leave outside its
- * directories and mounted below them: mounts, cgroups, shim sockets, cached CNI results. Idempotent. Rejects where
- * something can't be killed or unmounted, before anything is deleted that could still be in use.
+ * directories and mounted below them: mounts, cgroups, shim sockets, cached CNI results; `cgroupRoot` (`/name`) with all
+ * that is in it too. Idempotent. Rejects where something can't be killed or unmounted, before anything is deleted that
+ * could still be in use.
  */
-export async function removeRemains(machine: Machine, directories: ContainerdDirectories): Promise<void> {
+export async function removeRemains(
+  machine: Machine,
+  directories: ContainerdDirectories,
+  cgroupRoot?: string,
+): Promise<void> {
   const { files } = machine;
   const bundles = await findBundles(files, directories.state);
   const ids = new Set(bundles.map((bundle) => basename(bundle)));
   const sockets = await Promise.all(bundles.map((bundle) => readIfPresent(files, join(bundle, "address"))));
   await killAll(machine, directories.socket, ids);
-  await removeCgroups(machine, ids);
+  await removeCgroups(machine, ids, cgroupRoot);
   await unmountBelow(machine, [directories.state, directories.data]);
   for (const socket of sockets) {
     const path = socket?.trim().replace(/^unix:\/\//, "");
@@ -102,13 +107,18 @@ async function findProcesses(
   return { contained, shims };
 }
 
-/** Removes the cgroups whose names carry one of the ids, in every hierarchy, and parents that become empty by that. */
-async function removeCgroups(machine: Machine, ids: ReadonlySet<string>): Promise<void> {
-  if (ids.size === 0) return;
-  const { files } = machine;
-  const unified = await files.exists("/sys/fs/cgroup/cgroup.controllers");
-  const hierarchies = unified ? [""] : await list(files, "/sys/fs/cgroup");
-  for (const hierarchy of hierarchies) await sweep(machine, join("/sys/fs/cgroup", hierarchy), ids, false);
+/** Removes the cgroups whose names carry one of the ids, with parents that become empty by that, and the root given. */
+async function removeCgroups(machine: Machine, ids: ReadonlySet<string>, root?: string): Promise<void> {
+  const unified = await machine.files.exists("/sys/fs/cgroup/cgroup.controllers");
+  const hierarchies = unified ? [""] : await list(machine.files, "/sys/fs/cgroup");
+  for (const hierarchy of hierarchies) {
+    const top = join("/sys/fs/cgroup", hierarchy);
+    if (ids.size > 0) await sweep(machine, top, ids, false);
+    // A root that is the top itself is everybody's.
+    if (!root || join(top, root) === join(top, "/")) continue;
+    await sweep(machine, join(top, root), ids, true);
+    await removeCgroup(machine, join(top, root), true);
+  }
 }
 
 /** Removes matching directories below `directory`; true where one was removed. `doomed`: a parent's name matched. */

@@ -19,8 +19,6 @@ export interface ImportTarget {
   readonly channel: GrpcChannel;
   readonly clock: Clock;
   readonly random: Random;
-  /** Where layers are unpacked; default overlayfs. */
-  readonly snapshotter?: string;
 }
 
 /** An image as it is now known to a node. */
@@ -75,9 +73,10 @@ export async function importImage(
   try {
     for (const layer of manifest.layers) await writeBlob(target, source, layer, {}, call);
     const chains = chainIds(config.rootfs.diff_ids);
-    await unpack(target, manifest, chains, call);
+    const snapshotter = await snapshotterOf(channel);
+    await unpack(target, snapshotter, manifest, chains, call);
     const top = chains.at(-1);
-    const snapshotLabel = top ? { [`containerd.io/gc.ref.snapshot.${snapshotterOf(target)}`]: top } : {};
+    const snapshotLabel = top ? { [`containerd.io/gc.ref.snapshot.${snapshotter}`]: top } : {};
     await writeBlob(target, source, manifest.config, snapshotLabel, call);
     const references = [manifest.config, ...manifest.layers].map(({ digest }, index): [string, string] => [
       index === 0 ? "containerd.io/gc.ref.content.config" : `containerd.io/gc.ref.content.l.${index - 1}`,
@@ -103,7 +102,12 @@ export async function importImage(
   }
 }
 
-const snapshotterOf = (target: ImportTarget) => target.snapshotter ?? "overlayfs";
+/** The snapshotter that CRI makes containers with: its directory, which CRI tells, carries its name. */
+async function snapshotterOf(channel: GrpcChannel): Promise<string> {
+  const { imageFilesystems } = await channel.unary(cri.imageFsInfo, {});
+  const path = imageFilesystems[0]?.fsId?.mountpoint ?? "";
+  return /\.snapshotter\.v1\.([^/]+)\/?$/.exec(path)?.[1] ?? "overlayfs";
+}
 
 /** Resolves to undefined where the call ended with one of `codes`. */
 async function unless<T>(codes: readonly GrpcCode[], call: Promise<T>): Promise<T | undefined> {
@@ -192,12 +196,12 @@ export function chainIds(diffIds: readonly string[]): string[] {
 /** Unpacks the layers that are not yet unpacked, so that the first container needn't wait for it. */
 async function unpack(
   target: ImportTarget,
+  snapshotter: string,
   manifest: Manifest,
   chains: readonly string[],
   call: CallOptions,
 ): Promise<void> {
   const { channel, random } = target;
-  const snapshotter = snapshotterOf(target);
   for (const [index, chain] of chains.entries()) {
     if (await unless(["not-found"], channel.unary(containerd.statSnapshot, { snapshotter, key: chain }, call)))
       continue;

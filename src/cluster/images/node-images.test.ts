@@ -19,7 +19,7 @@ describe("images of a node", { skip: (await containerdMissing()) ?? false, timeo
 
   test("a directory becomes an image that runs, without any registry", async () => {
     const { machine, directory, containerd } = node;
-    const target = { socket: containerd.socket, snapshotter: containerd.host.snapshotter };
+    const target = { socket: containerd.socket };
     await ensurePauseImage(machine, target, PAUSE_IMAGE);
     await ensurePauseImage(machine, target, PAUSE_IMAGE);
     const app = join(directory, "app");

@@ -8,10 +8,9 @@ import { type ImportedImage, importImage } from "./import.ts";
 import type { ImageSource } from "./oci.ts";
 import { pauseImage } from "./pause.ts";
 
-/** The containerd of one node: its socket, and the snapshotter it unpacks with (default overlayfs). */
+/** The containerd of one node. */
 export interface NodeImages {
   readonly socket: string;
-  readonly snapshotter?: string;
 }
 
 interface Effects {
@@ -42,8 +41,8 @@ export async function loadImages(
     nodes.map((node) =>
       withChannel(node, async (channel) => {
         const images: ImportedImage[] = [];
-        const target = { channel, ...effects, ...(node.snapshotter ? { snapshotter: node.snapshotter } : {}) };
-        for (const image of source.images) images.push(await importImage(target, source, image, options));
+        for (const image of source.images)
+          images.push(await importImage({ ...effects, channel }, source, image, options));
         return images;
       }),
     ),
