@@ -1,3 +1,5 @@
+import { PROTOBUF } from "../api/codec/decode.ts";
+import type { ProtobufEncoder } from "../api/codec/protobuf/protobuf.ts";
 import { acceptedTypes, covers, type MediaRange, noneAcceptable, wantsPretty } from "./http/accept.ts";
 import type { ApiRequest } from "./http/exchange.ts";
 
@@ -10,6 +12,8 @@ export interface Encoding {
   readonly pretty: boolean;
   /** Set where `format` is "yaml". */
   readonly yaml?: (value: object) => Uint8Array;
+  /** Set where `format` is "protobuf". */
+  readonly protobuf?: ProtobufEncoder;
 }
 export type Format = "json" | "yaml" | "protobuf";
 export type Shape = "object" | "table" | "partial";
@@ -17,7 +21,7 @@ export type Shape = "object" | "table" | "partial";
 export const MEDIA_TYPES: Readonly<Record<Format, string>> = {
   json: "application/json",
   yaml: "application/yaml",
-  protobuf: "application/vnd.kubernetes.protobuf",
+  protobuf: PROTOBUF,
 };
 const FORMATS = Object.keys(MEDIA_TYPES) as Format[];
 const STREAM_FORMATS: readonly Format[] = ["json", "protobuf"];
@@ -44,8 +48,7 @@ export function negotiate(request: ApiRequest, offer: Offer): Encoding {
     for (const format of formats) {
       if (!covers(range, MEDIA_TYPES[format])) continue;
       const shape = shapeOf(range, offer);
-      // Tables exist in JSON and YAML only, and objects in protobuf where their kind has a message.
-      if (!shape || (format === "protobuf" && (shape !== "object" || !offer.protobuf))) continue;
+      if (!shape || (format === "protobuf" && !hasMessage(shape, offer))) continue;
       const metaVersion = range.parameters["v"] === "v1beta1" ? "v1beta1" : "v1";
       const pretty = format === "json" && !offer.stream && wantsPretty(request);
       return { format, shape, metaVersion, pretty };
@@ -53,6 +56,9 @@ export function negotiate(request: ApiRequest, offer: Offer): Encoding {
   }
   throw noneAcceptable(FORMATS.map((format) => MEDIA_TYPES[format]));
 }
+
+/** Tables exist in JSON and YAML only; metadata has a message whatever it is of. */
+const hasMessage = (shape: Shape, offer: Offer) => shape === "partial" || (shape === "object" && offer.protobuf);
 
 /** The shape that a range asks for; undefined where it asks for what there isn't. */
 function shapeOf({ parameters }: MediaRange, offer: Offer): Shape | undefined {

@@ -5,7 +5,6 @@ import type { ServedResource } from "./served-resource.ts";
 import { DEFAULT_COLUMNS } from "./table/default-columns.ts";
 import { type IncludeObject, makeTable, partialObject } from "./table/table.ts";
 import type { BookmarkEvent, CachedList, CachedObject, ChangeEvent } from "./watch-cache/watch-cache.ts";
-import { encodeProtobuf } from "./wire-formats.ts";
 
 /** What, beside the encoding, decides how an object looks. */
 export interface EncodeOptions {
@@ -38,23 +37,33 @@ export function encodeList(resource: ServedResource, list: CachedList, options: 
     const { objectOf } = resource;
     return encodeValue(makeTable(list.items, { columns, metaVersion, include, metadata, now, objectOf }), encoding);
   }
+  const listOf = { ...listKind(resource, encoding), metadata };
+  if (encoding.format === "protobuf") {
+    return encoding.protobuf!.encodeList(listOf, list.items.length, (index) => {
+      const item = list.items[index]!;
+      // Metadata is the same in all versions.
+      return encoding.shape === "partial" ? item.object : resource.objectOf(item);
+    });
+  }
   if (encoding.shape === "partial") {
     const { metaVersion } = encoding;
     const items = list.items.map((item) => partialObject(item.object, metaVersion));
-    const apiVersion = `meta.k8s.io/${metaVersion}`;
-    return encodeValue({ kind: "PartialObjectMetadataList", apiVersion, metadata, items }, encoding);
+    return encodeValue({ ...listOf, items }, encoding);
   }
-  const kind = resource.listKind;
-  const { apiVersion } = resource;
   if (encoding.format === "json" && !encoding.pretty) {
-    const head = JSON.stringify({ kind, apiVersion, metadata }).slice(0, -1);
+    const head = JSON.stringify(listOf).slice(0, -1);
     return joinItems(resource, list.items, `${head},"items":[`, "]}\n");
   }
   const items = list.items.map((item) => {
     const { kind: _kind, apiVersion: _version, ...rest } = resource.objectOf(item);
     return rest;
   });
-  return encodeValue({ kind, apiVersion, metadata, items }, encoding);
+  return encodeValue({ ...listOf, items }, encoding);
+}
+
+function listKind(resource: ServedResource, { shape, metaVersion }: Encoding): { kind: string; apiVersion: string } {
+  if (shape === "partial") return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${metaVersion}` };
+  return { kind: resource.listKind, apiVersion: resource.apiVersion };
 }
 
 /** The items' bytes with commas between: nothing is decoded or stringified that is stored in this version. */
@@ -91,7 +100,10 @@ export function encodeChange(
   const { encoding, include, headless } = options;
   const { format, shape, metaVersion } = encoding;
   const wanted = (): Uint8Array => {
-    if (format === "protobuf") return encodeProtobuf.event(event.type, resource.objectOf(event.object));
+    if (format === "protobuf") {
+      const object = shaped(resource, event.object, options) as UnknownObject;
+      return encoding.protobuf!.encodeEvent(event.type, object);
+    }
     const pieces = shape === "object" ? servedPieces(resource, event.object) : undefined;
     if (pieces) return Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), ...pieces, EVENT_END]);
     const object = shaped(resource, event.object, options, headless);
@@ -108,7 +120,6 @@ export function encodeBookmark(resource: ServedResource, event: BookmarkEvent, e
   if (event.initialEventsEnd) metadata["annotations"] = { "k8s.io/initial-events-end": "true" };
   const { kind } = resource.type;
   const { apiVersion } = resource;
-  if (encoding.format === "protobuf") return encodeProtobuf.event("BOOKMARK", { kind, apiVersion, metadata });
   if (encoding.shape === "table") {
     const { metaVersion } = encoding;
     const partial = partialObject({ kind, apiVersion, metadata }, metaVersion);
@@ -125,19 +136,20 @@ export function encodeBookmark(resource: ServedResource, event: BookmarkEvent, e
     encoding.shape === "partial"
       ? partialObject({ kind, apiVersion, metadata }, encoding.metaVersion)
       : { kind, apiVersion, metadata };
+  if (encoding.protobuf) return encoding.protobuf.encodeEvent("BOOKMARK", object);
   return Buffer.from(`${JSON.stringify({ type: "BOOKMARK", object })}\n`);
 }
 
 /** The end of a watch that failed. */
 export function encodeError(status: Status, encoding: Encoding): Uint8Array {
-  if (encoding.format === "protobuf") return encodeProtobuf.event("ERROR", status as UnknownObject);
+  if (encoding.protobuf) return encoding.protobuf.encodeEvent("ERROR", status as UnknownObject);
   return Buffer.from(`${JSON.stringify({ type: "ERROR", object: status })}\n`);
 }
 
 /** Any value in the wanted format. */
 export function encodeValue(value: object, encoding: Encoding): Uint8Array {
   if (encoding.format === "yaml") return encoding.yaml!(value);
-  if (encoding.format === "protobuf") return encodeProtobuf.object(value as UnknownObject);
+  if (encoding.protobuf) return encoding.protobuf.encodeObject(value as UnknownObject);
   return Buffer.from(`${JSON.stringify(value, undefined, encoding.pretty ? 2 : undefined)}\n`);
 }
 

@@ -3,11 +3,11 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { ANONYMOUS } from "./authentication/union.ts";
+import { errorReply } from "./error-reply.ts";
 import type { Endpoint, RequestContext } from "./filters/context.ts";
 import { withWarnings } from "./filters/warnings.ts";
 import { compressed } from "./http/compression.ts";
 import { type ApiRequest, type Handler, header, type Reply } from "./http/exchange.ts";
-import { statusReply } from "./http/status-reply.ts";
 import { requestInfo } from "./request-info.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 
@@ -40,7 +40,7 @@ export function requestHandler(options: {
     try {
       reply = await serve(context);
     } catch (error) {
-      reply = failed(error, context, logger);
+      reply = await failed(error, context, logger);
     }
     const dryRun = request.query.get("dryRun") ?? "";
     metrics.observe(context.info, dryRun, reply.status, (clock.monotonic() - started) / 1000);
@@ -50,7 +50,7 @@ export function requestHandler(options: {
 }
 
 /** An error as an answer. What is no StatusError is a mistake of ours: it is logged, and does not end the server. */
-function failed(error: unknown, { request, auditId }: RequestContext, logger: Logger): Reply {
+async function failed(error: unknown, { request, auditId }: RequestContext, logger: Logger): Promise<Reply> {
   if (!(error instanceof StatusError) && !isGone(error, request)) {
     logger.error("a request failed", {
       method: request.method,
@@ -60,7 +60,7 @@ function failed(error: unknown, { request, auditId }: RequestContext, logger: Lo
       stack: stack(error),
     });
   }
-  return statusReply(error);
+  return errorReply(error, request);
 }
 
 const stack = (error: unknown) => (error instanceof Error ? error.stack : undefined);

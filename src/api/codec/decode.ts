@@ -36,9 +36,12 @@ export function decodeJson(body: Uint8Array, expected: Expected, fieldValidation
   }
 }
 
+export const PROTOBUF = "application/vnd.kubernetes.protobuf";
+
 /**
- * Decodes a body of any supported media type: `application/json` and `application/yaml` (one document), with or without
- * parameters. Throws a StatusError (400); RangeError for a media type that is none of these.
+ * Decodes a body of any supported media type: `application/json`, `application/yaml` (one document) and, for built-in
+ * kinds, `application/vnd.kubernetes.protobuf`, with or without parameters. Throws a StatusError (400); RangeError for a
+ * media type that is none of these.
  */
 export async function decode(
   body: Uint8Array,
@@ -48,6 +51,7 @@ export async function decode(
 ): Promise<Decoded> {
   const type = mediaType.split(";")[0]!.trim().toLowerCase();
   if (type === "" || type === "application/json") return decodeJson(body, expected, fieldValidation);
+  if (type === PROTOBUF) return decodeProtobuf(body, expected);
   if (type !== "application/yaml") throw new RangeError(`no codec for ${mediaType}`);
   const { parseYaml, YamlError } = await import("./yaml.ts");
   try {
@@ -55,6 +59,21 @@ export async function decode(
     return decodeParsed(value, expected, fieldValidation, { strictErrors: repeated, body });
   } catch (error) {
     if (error instanceof YamlError) throw unrecognized(expected, error.message, body);
+    throw error;
+  }
+}
+
+/** Nothing can be unknown or repeated there in the sense of field validation. */
+async function decodeProtobuf(body: Uint8Array, expected: Expected): Promise<Decoded> {
+  const { decodeMessage, openEnvelope, ProtobufError } = await import("./protobuf/protobuf.ts");
+  let actual: Kind | undefined;
+  try {
+    const { apiVersion, kind, raw } = openEnvelope(body);
+    actual = actualKind({ apiVersion, kind }, expected);
+    checkKind(actual, expected, schemaFor(expected));
+    return { object: decodeMessage(apiVersionOf(expected), expected.kind, raw), warnings: [] };
+  } catch (error) {
+    if (error instanceof ProtobufError || error instanceof DecodeError) throw refusal(error, actual, expected, body);
     throw error;
   }
 }
@@ -80,10 +99,15 @@ export function decodeParsed(
     throw new DecodeError(strictMessage(strictErrors));
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    if (!actual) throw unrecognized(expected, error.message, body());
-    const version = JSON.stringify(actual.version);
-    throw badRequest(`${actual.kind} in version ${version} cannot be handled as a ${expected.kind}: ${error.message}`);
+    throw refusal(error, actual, expected, body());
   }
+}
+
+/** The 400 for an object that can't be decoded; `actual` is what it says it is, if that could be read. */
+function refusal({ message }: Error, actual: Kind | undefined, expected: Expected, body: Uint8Array) {
+  if (!actual) return unrecognized(expected, message, body);
+  const version = JSON.stringify(actual.version);
+  return badRequest(`${actual.kind} in version ${version} cannot be handled as a ${expected.kind}: ${message}`);
 }
 
 /** How upstream words the strict errors where they are refused. */
@@ -108,14 +132,19 @@ function decodeAs(
   expected: Expected,
   options: { strict: boolean; converted?: boolean; writtenKeys?: WrittenKeys },
 ): { object: UnknownObject; strictErrors: readonly string[] } {
-  const schema = expected.schema ?? schemaOf(expected);
-  if (!schema) throw new RangeError(`no schema for ${apiVersionOf(expected)} ${expected.kind}`);
+  const schema = schemaFor(expected);
   checkKind(actual, expected, schema);
   const result = normalize(value ?? {}, schema, options);
   const object: UnknownObject = result.value === value ? { ...result.value } : (result.value as UnknownObject);
   object.apiVersion = apiVersionOf(expected);
   object.kind = expected.kind;
   return { object, strictErrors: result.strictErrors };
+}
+
+function schemaFor(expected: Expected): StructType {
+  const schema = expected.schema ?? schemaOf(expected);
+  if (!schema) throw new RangeError(`no schema for ${apiVersionOf(expected)} ${expected.kind}`);
+  return schema;
 }
 
 interface Kind {
