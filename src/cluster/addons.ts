@@ -1,6 +1,6 @@
 import type { KubeObject, ResourceType } from "../api/object.ts";
 import { clusterRoleBindings, clusterRoles, endpointSlices, services } from "../api/resource-types.ts";
-import { isAlreadyExists } from "../api/status-error.ts";
+import { isNotFound } from "../api/status-error.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { EndpointSlice } from "../api/types/discovery.v1.ts";
 import type { ClusterRole, ClusterRoleBinding } from "../api/types/rbac.v1.ts";
@@ -70,13 +70,14 @@ export function clusterAddons(cluster: Cluster): PostStartHook {
   };
 }
 
-/** Creates the object, or brings what is given of an existing one up to date. */
+/** Creates the object, or brings what is given of an existing one up to date; nothing is written where it is right. */
 async function put<T extends KubeObject>(client: Client, type: ResourceType<T>, object: T): Promise<void> {
   const resource = client.resource(type);
+  const { name = "", namespace } = object.metadata ?? {};
   try {
-    await resource.create(object);
+    await resource.patch(name, namespace, "merge", object);
   } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    await resource.patch(object.metadata!.name!, object.metadata!.namespace, "merge", object);
+    if (!isNotFound(error)) throw error;
+    await resource.create(object);
   }
 }

@@ -53,6 +53,11 @@ export async function runControlPlane(
     logger: logger("kube-apiserver"),
     externalAddress: `${cluster.apiAddresses[1]}:${record.apiPort}`,
     security: { serviceAccounts: { issuers: [issuer], signingKey: serviceAccountKey } },
+    kubeletClient: {
+      certificate: certificates.kubeletClient.certificate,
+      key: certificates.kubeletClient.key,
+      ca: certificates.authority,
+    },
     serviceClusterIpRanges: [plan.serviceCidr],
     advertise: { address: cluster.apiAddresses[1]!, port: record.apiPort },
     postStartHooks: [clusterAddons(cluster)],

@@ -49,7 +49,7 @@ export interface UpResult {
 
 const DEFAULT_API_PORT = 6443;
 /** How long each part may take to become ready. Generous: a slow disk or a busy machine is no failure. */
-const READY_DEADLINE_MS = 120_000;
+const READY_DEADLINE_MS = 90_000;
 const POLL_MS = 15;
 
 /**

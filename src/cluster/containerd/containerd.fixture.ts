@@ -82,8 +82,11 @@ export async function privateContainerd(
   const namespace = `knarr-test-${process.pid}-${sequence++}`;
   const cniConfDir = join(directory, "cni");
   await machine.files.mkdir(cniConfDir);
+  const binaries = await findBinaries(machine.files);
   const options: ContainerdOptions = {
     machine,
+    // Another containerd than the installed one can be tested by naming it in the environment.
+    binaries: { ...binaries, containerd: process.env["CONTAINERD"] ?? binaries.containerd },
     logger: silentLogger,
     dataDir: join(directory, "data"),
     stateDir: join(directory, "run"),
