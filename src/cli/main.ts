@@ -17,8 +17,11 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   kubectl: { load: () => import("./commands/kubectl.ts") },
   image: { load: () => import("./commands/image.ts") },
 
+  "kube-apiserver": { load: () => import("./commands/kube-apiserver.ts") },
+  "kube-controller-manager": { load: () => import("./commands/kube-controller-manager.ts") },
   "kube-scheduler": { load: () => import("./commands/kube-scheduler.ts") },
 
+  kubelet: { load: () => import("./commands/kubelet.ts") },
   "kube-proxy": { load: () => import("./commands/kube-proxy.ts") },
   "control-plane": { load: () => import("./commands/control-plane.ts"), hidden: true },
   node: { load: () => import("./commands/node.ts"), hidden: true },

@@ -1,5 +1,4 @@
 import { hostname } from "node:os";
-import { join } from "node:path";
 import type { UserInfo } from "../api/user.ts";
 import { createApiServer } from "../apiserver/server.ts";
 import type { Logger } from "../base/logger.ts";
@@ -7,15 +6,11 @@ import type { Machine } from "../base/machine.ts";
 import { client as apiClient } from "../client/api-client.ts";
 import { schedulerFlags } from "../scheduler/options.ts";
 import { runScheduler } from "../scheduler/run.ts";
-import { compactor } from "../store/compactor.ts";
-import { embeddedStore } from "../store/embedded/embedded-store.ts";
 import { clusterAddons } from "./addons.ts";
 import type { Cluster } from "./cluster.ts";
 import { runControllerManager } from "./controller-manager.ts";
 import { defaultValues } from "./flag-defaults.ts";
-
-/** In a bundle the store's worker lies beside the program. */
-const bundledWorker = import.meta.url.endsWith(".ts") ? undefined : new URL("./store-worker.js", import.meta.url);
+import { openStore } from "./store.ts";
 
 const SCHEDULER: UserInfo = { name: "system:kube-scheduler", groups: ["system:authenticated"] };
 /** As the components' own processes do: one holder of each lease. */
@@ -36,14 +31,8 @@ export async function runControlPlane(
   const certificates = await cluster.certificates();
   const [serviceAccountKey, store] = await Promise.all([
     files.readFile(certificates.serviceAccountKeyFile, "utf8"),
-    embeddedStore({
-      path: join(layout.store, "state.db"),
-      clock,
-      logger: logger("store"),
-      ...(bundledWorker ? { workerUrl: bundledWorker } : {}),
-    }),
+    openStore(layout.store, { clock, logger: logger("store") }),
   ]);
-  const stopCompaction = compactor({ store, clock, logger: logger("store") });
   const issuer = "https://kubernetes.default.svc.cluster.local";
   const server = createApiServer({
     store,
@@ -105,7 +94,6 @@ export async function runControlPlane(
     if (failed.signal.aborted) throw failed.signal.reason;
   } finally {
     await server.close();
-    stopCompaction.stop();
     await store.close();
   }
 }

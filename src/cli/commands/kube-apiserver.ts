@@ -1,0 +1,20 @@
+import type { Command } from "commander";
+import { apiServerFlags } from "../../apiserver/options.ts";
+import { runApiServer } from "../../apiserver/run.ts";
+import { openStore } from "../../cluster/store.ts";
+import { defineComponent } from "../component.ts";
+import type { Context } from "../context.ts";
+
+export function define(program: Command, context: Context): void {
+  const { machine } = context;
+  defineComponent(program, context, {
+    name: "kube-apiserver",
+    description: "Run the API server by itself, with its store.",
+    flags: apiServerFlags,
+    run: (flags, { logger, signal }) =>
+      runApiServer(
+        { ...machine, flags, logger, openStore: (directory) => openStore(directory, { clock: machine.clock, logger }) },
+        signal,
+      ),
+  });
+}
