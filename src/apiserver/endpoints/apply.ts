@@ -1,13 +1,102 @@
-import { notImplemented } from "../../api/status-error.ts";
+import { applyPatch } from "../../api/apply/apply.ts";
+import { parseJson } from "../../api/codec/json-text.ts";
+import type { UnknownObject } from "../../api/object.ts";
+import { badRequest, notFound } from "../../api/status-error.ts";
+import { cloneJson } from "../../base/clone.ts";
 import type { Reply } from "../http/exchange.ts";
-import type { ResourceRequest } from "./resource-request.ts";
+import { restrictToPart } from "../registry/parts.ts";
+import { MAX_BODY_BYTES } from "./decode-body.ts";
+import { setOwners } from "./field-owners.ts";
+import { encodingFor, objectReply, type ResourceRequest } from "./resource-request.ts";
+import { checkName } from "./update.ts";
+import { type WriteOptions, writeOptions } from "./write-options.ts";
 
 export const APPLY_MEDIA_TYPES: readonly string[] = ["application/apply-patch+yaml"];
 
-export async function applyObject(_request: ResourceRequest): Promise<Reply> {
-  throw notImplemented("server-side apply");
+/** PATCH by server-side apply: creates the object where it does not exist. */
+export async function applyObject(request: ResourceRequest): Promise<Reply> {
+  const { resource, namespace, name, subresource } = request;
+  const { definition } = resource;
+  const encoding = await encodingFor(request, "one");
+  const options = writeOptions(request, "PatchOptions", true);
+  const applied = ownPart(await readConfiguration(request, options), subresource?.name, definition.hasStatus ?? false);
+  checkName(applied, name);
+  const { object, created } = await resource.registry.update(
+    name,
+    namespace,
+    (current) => {
+      if (!current && subresource) throw notFound(resource.subject, name);
+      const merged = applyTo(request, current, applied, options);
+      if (current) restrictToPart(merged, current, subresource?.name, definition.hasStatus ?? false);
+      return merged;
+    },
+    options.write,
+    { create: subresource === undefined },
+  );
+  return objectReply(request, object, created ? 201 : 200, encoding);
 }
 
-export async function applyScale(_request: ResourceRequest): Promise<Reply> {
-  throw notImplemented("server-side apply");
+/** What comes of applying a configuration (in the version of the request) to a stored object: a private copy to store. */
+export function applyTo(
+  request: ResourceRequest,
+  current: UnknownObject | undefined,
+  applied: UnknownObject,
+  options: WriteOptions,
+): UnknownObject {
+  const { resource, subresource, services } = request;
+  const { object, managedFields } = applyPatch({
+    live: current && resource.show(current),
+    applied,
+    manager: options.manager,
+    force: options.force,
+    expected: resource.type,
+    subresource: subresource?.name,
+    now: services.clock.now(),
+  });
+  const merged = resource.toStorage(cloneJson(object));
+  resource.definition.defaults?.(merged);
+  setOwners(merged, managedFields);
+  return merged;
+}
+
+/** The configuration in the body: YAML, of which JSON is a part. Throws a 400. */
+export async function readConfiguration(request: ResourceRequest, options: WriteOptions): Promise<UnknownObject> {
+  const bytes = await request.context.request.body.read(MAX_BODY_BYTES);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  const { value, repeated } = await parse(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badRequest("error decoding YAML: the configuration is not an object");
+  }
+  if (repeated.length > 0 && options.fieldValidation === "Strict") {
+    throw badRequest(`error strict decoding YAML: ${repeated.join(", ")}`);
+  }
+  if (options.fieldValidation === "Warn") for (const one of repeated) options.write.warn(one);
+  return value as UnknownObject;
+}
+
+async function parse(text: string): Promise<{ value: unknown; repeated: readonly string[] }> {
+  if (text.trimStart().startsWith("{")) {
+    try {
+      return { value: parseJson(text, false).value, repeated: [] };
+    } catch {
+      // YAML's flow style begins like JSON, but is more than that.
+    }
+  }
+  const { parseYaml, YamlError } = await import("../../api/codec/yaml.ts");
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    if (error instanceof YamlError) throw badRequest(`error decoding YAML: ${error.message}`);
+    throw error;
+  }
+}
+
+/** The configuration without what this path does not write: nobody can own that through it. */
+function ownPart(applied: UnknownObject, subresource: string | undefined, hasStatus: boolean): UnknownObject {
+  const { apiVersion, kind, metadata, status, ...rest } = applied;
+  if (subresource === "status") {
+    return { apiVersion, kind, metadata: { ...metadata }, ...(status === undefined ? {} : { status }) };
+  }
+  const part = { apiVersion, kind, metadata: { ...metadata }, ...rest };
+  return hasStatus || status === undefined ? part : { ...part, status };
 }

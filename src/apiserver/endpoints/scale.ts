@@ -11,7 +11,7 @@ import { cloneJson } from "../../base/clone.ts";
 import { readPath, writePath } from "../field-path.ts";
 import type { Reply } from "../http/exchange.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
-import { applyScale } from "./apply.ts";
+import { applyTo, readConfiguration } from "./apply.ts";
 import { decodeBody, MAX_BODY_BYTES } from "./decode-body.ts";
 import { trackOwners } from "./field-owners.ts";
 import { resourceVersion } from "./list-options.ts";
@@ -53,8 +53,38 @@ export async function patchScale(request: ResourceRequest): Promise<Reply> {
   return reply;
 }
 
+/**
+ * Server-side apply of a Scale: an application to the object itself that says nothing but the replicas, so that their
+ * owner is known there.
+ */
+async function applyScale(request: ResourceRequest): Promise<Reply> {
+  const { resource, name, namespace } = request;
+  const encoding = await encodingFor(request, "one");
+  const options = writeOptions(request, "PatchOptions", true);
+  const configuration = (await readConfiguration(request, options)) as Scale & UnknownObject;
+  checkName(configuration, name);
+  if (configuration.apiVersion !== "autoscaling/v1" || configuration.kind !== "Scale") {
+    throw badRequest(`invalid object type: ${configuration.apiVersion}, Kind=${configuration.kind}`);
+  }
+  checkScale(configuration, name);
+  const paths = pathsOf(request);
+  const applied: UnknownObject = { apiVersion: resource.apiVersion, kind: resource.type.kind, metadata: { name } };
+  const replicas = configuration.spec?.replicas;
+  if (replicas !== undefined) writePath(applied, paths.specReplicas, replicas);
+  const { object } = await resource.registry.update(
+    name,
+    namespace,
+    (current) => {
+      if (!current) throw notFound(resource.subject, name);
+      return applyTo(request, current, applied, options);
+    },
+    asWholeObject(options.write),
+  );
+  return valueReply(scaleOf(object.object, paths), 200, encoding);
+}
+
 /** Writes the replicas that `change` makes of the present scale, and answers with the new scale. */
-export async function writeScale(
+async function writeScale(
   request: ResourceRequest,
   options: WriteOptions,
   change: (current: Scale & UnknownObject) => Scale & UnknownObject,
