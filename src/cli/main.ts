@@ -42,6 +42,8 @@ async function run(args: readonly string[]): Promise<number> {
   const program = new Command("knarr")
     .description("Kubernetes, in one process for the control plane and one for each node.")
     .version(VERSION, "-V, --version")
+    // What stands behind `kubectl` is for kubectl.
+    .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError("(see --help)");
   const wanted = args.find((argument) => !argument.startsWith("-"));

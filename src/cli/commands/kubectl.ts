@@ -34,6 +34,4 @@ export function define(program: Command, context: Context): void {
         child.once("exit", (code, signal) => resolve(signal ? 128 : (code ?? 1)));
       });
     });
-  // Options behind the first argument are kubectl's.
-  program.enablePositionalOptions();
 }
