@@ -48,7 +48,9 @@ export function containerdConfiguration(settings: ContainerdSettings, host: Cont
     debug: { level: settings.logLevel },
   };
   const streaming: Toml = { stream_server_address: "127.0.0.1", stream_server_port: "0" };
-  const cni: Toml = { bin_dir: settings.cniBinDir, conf_dir: settings.cniConfDir, max_conf_num: 1 };
+  const manyBinDirs = host.major > 2 || (host.major === 2 && host.minor >= 1);
+  const cniBinaries: Toml = manyBinDirs ? { bin_dirs: [settings.cniBinDir] } : { bin_dir: settings.cniBinDir };
+  const cni: Toml = { ...cniBinaries, conf_dir: settings.cniConfDir, max_conf_num: 1 };
   const registry: Toml = { config_path: settings.registryConfigDir };
   const runtimes: Toml = {
     default_runtime_name: "runc",
