@@ -86,7 +86,9 @@ export function planRole<T extends ClusterRole>(existing: T | undefined, wanted:
   if (isProtected(existing)) return { action: "none" };
   const next = merged(existing, wanted);
   const rules = existing.rules ?? [];
-  const missing = wanted.aggregationRule && rules.length > 0 ? [] : missingRules(rules, wanted.rules ?? []);
+  // Comparing first is much quicker, and nearly always all there is to do.
+  const complete = wanted.aggregationRule ? rules.length > 0 : semanticEqual(rules, wanted.rules);
+  const missing = complete ? [] : missingRules(rules, wanted.rules ?? []);
   if (missing.length > 0) next.rules = [...rules, ...missing];
   const selectors = existing.aggregationRule?.clusterRoleSelectors ?? [];
   const more = (wanted.aggregationRule?.clusterRoleSelectors ?? []).filter(
