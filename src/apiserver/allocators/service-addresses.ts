@@ -97,7 +97,7 @@ export class ServiceAddresses {
           range.take(wanted);
         } catch (error) {
           const reason = `failed to allocate IP ${wanted}: ${(error as Error).message}`;
-          throw refused(service, `spec.clusterIPs[${index}]`, addresses, reason);
+          throw refused(service, "spec.clusterIPs", addresses, reason);
         }
         taken.push(wanted);
         return;
