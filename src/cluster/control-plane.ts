@@ -49,6 +49,8 @@ export async function runControlPlane(
     },
     serviceClusterIpRanges: [plan.serviceCidr],
     advertise: { address: cluster.apiAddresses[1]!, port: record.apiPort },
+    // Without it a kubelet could write other nodes and their pods.
+    admissionPlugins: { enable: ["NodeRestriction"] },
     postStartHooks: [clusterAddons(cluster)],
   });
   const listen = (host: string) =>
