@@ -331,6 +331,27 @@ function fillersOf(type: StructType): readonly Field[] {
   return found;
 }
 
+const nullFields = new WeakMap<StructType, ReadonlySet<string>>();
+
+/** The fields that upstream writes as null where they are absent, and that are left out here. */
+export function nullFieldsOf(type: StructType): ReadonlySet<string> {
+  const known = nullFields.get(type);
+  if (known) return known;
+  const found = new Set<string>();
+  for (const { name, type: fieldType, omit, pointer } of type.fields.values()) {
+    const isTime =
+      fieldType.kind === "scalar" && (fieldType.scalar === "time" || fieldType.scalar === "microTime") && !pointer;
+    const isReference =
+      pointer || (fieldType.kind === "scalar" ? fieldType.scalar === "bytes" : fieldType.kind !== "struct");
+    if (isTime ? omit !== "zero" : omit === "never" && isReference) found.add(name);
+  }
+  nullFields.set(type, found);
+  return found;
+}
+
+/** The object without any value, as upstream would write it. */
+export const zeroObject = (type: StructType): Record<string, unknown> => zeroOf(type) as Record<string, unknown>;
+
 function zeroOf(type: Type): unknown {
   switch (type.kind) {
     case "struct": {

@@ -11,12 +11,14 @@ import { type MessageField, messageNameOf, messageType, type UnionType, type Val
 import { LENGTH_DELIMITED, ProtobufError, VARINT, WireReader } from "./wire-reader.ts";
 
 type JsonObject = Record<string, unknown>;
-/** Reads one field's value, whose tag has been read, into the object. */
-type ReadField = (reader: WireReader, object: JsonObject, wireType: number) => void;
-/** Reads one value; `before` is what the field holds already, if it is written twice. */
+/**
+ * Reads one field's value, whose tag has been read, into the object. `again` says that the field may be there already:
+ * then the last one counts, and messages are merged.
+ */
+type ReadField = (reader: WireReader, object: JsonObject, wireType: number, again: boolean) => void;
 interface ReadValue {
   readonly wireType: number;
-  read(reader: WireReader, before?: unknown): unknown;
+  read(reader: WireReader): unknown;
   /** The value of an element that is not there. */
   zero(): unknown;
 }
@@ -44,25 +46,34 @@ export class MessageReader {
   }
 
   /** Reads to the end of the innermost message. Throws ProtobufError. */
-  read(reader: WireReader, object: JsonObject = {}): JsonObject {
-    this.readFields(reader, object);
-    this.fill(object);
+  read(reader: WireReader, object: JsonObject = {}, again = false): JsonObject {
+    this.fill(object, this.readFields(reader, object, again));
     return object;
   }
 
-  readFields(reader: WireReader, object: JsonObject): void {
+  /** Returns which of the first 31 fields were there: the bits of their numbers. */
+  readFields(reader: WireReader, object: JsonObject, again: boolean): number {
     const fields = this.#fields ?? this.#prepare();
+    let seen = 0;
+    let last = 0;
     while (reader.more) {
       const tag = reader.tag();
-      const field = fields[tag >>> 3];
+      const number = tag >>> 3;
+      const field = fields[number];
       if (field === undefined) reader.skip(tag);
-      else field(reader, object, tag & 7);
+      else field(reader, object, tag & 7, again || number <= last);
+      last = Math.max(last, number);
+      if (number < 32) seen |= 1 << number;
     }
+    return seen;
   }
 
-  /** Sets what JSON shows though it was not written. */
-  fill(object: JsonObject): void {
-    for (const { name, zero } of this.#fillers) if (object[name] === undefined) object[name] = zero();
+  /** Sets what JSON shows though it was not written; what was `seen` need not be looked for. */
+  fill(object: JsonObject, seen = 0): void {
+    for (const { number, name, zero } of this.#fillers) {
+      if (number < 32 && (seen & (1 << number)) !== 0) continue;
+      if (object[name] === undefined) object[name] = zero();
+    }
   }
 
   zero(): JsonObject {
@@ -91,19 +102,22 @@ export class MessageReader {
 }
 
 interface Filler {
+  /** Beyond all for the fields of inlined messages. */
+  readonly number: number;
   readonly name: string;
   zero(): unknown;
 }
 
-function fillersOf({ name, type, repetition, pointer, always, inline }: MessageField): readonly Filler[] {
+function fillersOf({ name, number, type, repetition, pointer, always, inline }: MessageField): readonly Filler[] {
   if (repetition !== "one" || pointer) return [];
   if (type.kind === "message") {
     const message = messageReader(type.message);
-    return inline ? message.fillers : [{ name, zero: () => message.zero() }];
+    if (inline) return message.fillers.map((filler) => ({ ...filler, number: Number.POSITIVE_INFINITY }));
+    return [{ number, name, zero: () => message.zero() }];
   }
   const form = leafForm(type);
   if (!form || form.zero === undefined || !(always || form.alwaysShown)) return [];
-  return [{ name, zero: () => form.zero }];
+  return [{ number, name, zero: () => form.zero }];
 }
 
 /** Undefined for what has no zero value of its own. */
@@ -115,26 +129,36 @@ function fieldReader(field: MessageField): ReadField {
   if (field.inline) return inlineReader(field);
   if (field.repetition === "list") return listReader(field);
   if (field.repetition === "map") return mapReader(field);
+  if (field.type.kind === "message") return embeddedReader(field.name, field.type.message);
   const { name } = field;
-  const value = valueReader(field.type);
+  const { wireType: expected, read } = valueReader(field.type);
   const zero = leafForm(field.type)?.zero;
   const dropsZero = !field.pointer && !field.always && leafForm(field.type)?.alwaysShown === undefined;
-  return (reader, object, wireType) => {
-    if (wireType !== value.wireType) throw wrongWireType(name, wireType);
-    const read = value.read(reader, object[name]);
-    if (read === undefined || (dropsZero && (read === zero || read === ""))) {
-      // Written twice, the last one counts.
-      if (object[name] !== undefined) delete object[name];
-    } else object[name] = read;
+  return (reader, object, wireType, again) => {
+    if (wireType !== expected) throw wrongWireType(name, wireType);
+    const value = read(reader);
+    if (value !== undefined && !(dropsZero && (value === zero || value === ""))) object[name] = value;
+    else if (again) delete object[name];
+  };
+}
+
+function embeddedReader(name: string, messageName: string): ReadField {
+  const message = messageReader(messageName);
+  return (reader, object, wireType, again) => {
+    if (wireType !== LENGTH_DELIMITED) throw wrongWireType(name, wireType);
+    const before = again ? (object[name] as JsonObject | undefined) : undefined;
+    const outer = reader.enter();
+    object[name] = message.read(reader, before, before !== undefined);
+    reader.leave(outer);
   };
 }
 
 function inlineReader({ name, type }: MessageField): ReadField {
   const message = messageReader((type as { message: string }).message);
-  return (reader, object, wireType) => {
+  return (reader, object, wireType, again) => {
     if (wireType !== LENGTH_DELIMITED) throw wrongWireType(name, wireType);
     const outer = reader.enter();
-    message.readFields(reader, object);
+    message.readFields(reader, object, again);
     reader.leave(outer);
   };
 }
@@ -187,9 +211,9 @@ function valueReader(type: ValueType): ReadValue {
     const message = messageReader(type.message);
     return {
       wireType: LENGTH_DELIMITED,
-      read: (reader, before) => {
+      read: (reader) => {
         const outer = reader.enter();
-        const object = message.read(reader, before as JsonObject | undefined);
+        const object = message.read(reader);
         reader.leave(outer);
         return object;
       },
@@ -205,7 +229,7 @@ function valueReader(type: ValueType): ReadValue {
   const zero = type.leaf === "bytes" ? "" : (form.zero ?? null);
   return {
     wireType: form.wireType,
-    read: (reader) => form.read(reader),
+    read: form.read,
     zero: () => (type.leaf === "strings" ? [] : zero),
   };
 }
@@ -215,14 +239,14 @@ function unionReader({ other, message }: UnionType): ReadValue {
   const schemaField = other === "boolean" ? 2 : 1;
   const otherField = other === "boolean" ? 1 : 2;
   const otherType = other === "boolean" ? VARINT : LENGTH_DELIMITED;
-  const readSchema = (reader: WireReader, before?: unknown) => {
+  const readSchema = (reader: WireReader, before?: JsonObject) => {
     const outer = reader.enter();
-    const object = schema.read(reader, before as JsonObject | undefined);
+    const object = schema.read(reader, before, before !== undefined);
     reader.leave(outer);
     return object;
   };
   const read = (reader: WireReader) => {
-    let chosen: unknown;
+    let chosen: JsonObject | undefined;
     let allows = false;
     const list: unknown[] = [];
     const outer = reader.enter();

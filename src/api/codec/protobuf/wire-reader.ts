@@ -122,7 +122,10 @@ export class WireReader {
     if (length > SHORT_STRING) return bytes.toString("utf8", start, end);
     let text = "";
     for (; at + 4 <= end; at += 4) {
-      const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
+      const a = bytes[at]!;
+      const b = bytes[at + 1]!;
+      const c = bytes[at + 2]!;
+      const d = bytes[at + 3]!;
       if ((a | b | c | d) >= 0x80) return bytes.toString("utf8", start, end);
       text += String.fromCharCode(a, b, c, d);
     }
