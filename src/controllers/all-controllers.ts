@@ -4,6 +4,7 @@ import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { endpointSliceController } from "./endpoints/slice-controller.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
+import { jobController } from "./job/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { nodeLifecycleController } from "./node-lifecycle/controller.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
@@ -22,6 +23,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   replicaSetController,
   replicationControllerController,
   deploymentController,
+  jobController,
   garbageCollector,
   nodeLifecycleController,
   taintEvictionController,

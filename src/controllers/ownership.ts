@@ -2,6 +2,7 @@ import { controllerOf, controllerRef } from "../api/controller-ref.ts";
 import type { Selector } from "../api/label-selector.ts";
 import { type KubeObject, objectKey } from "../api/object.ts";
 import { isInvalid, isNotFound } from "../api/status-error.ts";
+import type { ObjectMeta } from "../api/types/meta.v1.ts";
 import type { ResourceClient } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
 
@@ -48,18 +49,20 @@ export async function claimObjects<T extends KubeObject, O extends KubeObject>(c
   selector: Selector;
   objects: readonly T[];
   resource: ResourceClient<T>;
+  /** Put on objects that are adopted. */
+  adoptionFinalizers?: readonly string[];
   signal?: AbortSignal;
 }): Promise<T[]> {
-  const { owner, ownerResource, selector, objects, resource, signal } = claiming;
+  const { owner, ownerResource, selector, objects, resource, adoptionFinalizers = [], signal } = claiming;
   const { name = "", namespace, uid } = owner.metadata ?? {};
   let mayAdopt: Promise<boolean> | undefined;
   const checkAdoption = async () => {
     const live = await ownerResource.get(name, namespace, { signal }).catch(undefinedIfGone);
     return live?.metadata?.uid === uid && live?.metadata?.deletionTimestamp === undefined;
   };
-  const withOwners = (object: T, ownerReferences: NonNullable<T["metadata"]>["ownerReferences"]) => {
+  const withMetadata = (object: T, metadata: Pick<ObjectMeta, "ownerReferences" | "finalizers">) => {
     const { name = "", namespace, uid, resourceVersion } = object.metadata ?? {};
-    const patch = { metadata: { uid, resourceVersion, ownerReferences } };
+    const patch = { metadata: { uid, resourceVersion, ...metadata } };
     return resource.patch(name, namespace, "merge", patch, { signal }).catch(undefinedIfGone);
   };
   const settle = async (object: T): Promise<T | undefined> => {
@@ -67,13 +70,17 @@ export async function claimObjects<T extends KubeObject, O extends KubeObject>(c
     switch (claimOf(owner, selector, object)) {
       case "keep":
         return object;
-      case "adopt":
+      case "adopt": {
         mayAdopt ??= checkAdoption();
         if (!(await mayAdopt)) return undefined;
-        return withOwners(object, [...references, controllerRef(ownerResource.type, owner)]);
+        const ownerReferences = [...references, controllerRef(ownerResource.type, owner)];
+        if (adoptionFinalizers.length === 0) return withMetadata(object, { ownerReferences });
+        const finalizers = [...new Set([...(object.metadata?.finalizers ?? []), ...adoptionFinalizers])];
+        return withMetadata(object, { ownerReferences, finalizers });
+      }
       case "release": {
         const left = references.filter((reference) => reference.uid !== uid);
-        await withOwners(object, left).catch((error) => {
+        await withMetadata(object, { ownerReferences: left }).catch((error) => {
           // The object may have been changed such that it cannot be written: then it is not ours to repair.
           if (!isInvalid(error)) throw error;
         });

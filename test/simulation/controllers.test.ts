@@ -4,6 +4,7 @@ import {
   configMaps,
   deployments,
   endpointSlices,
+  jobs,
   namespaces,
   nodes,
   pods,
@@ -28,7 +29,7 @@ const web = (image: string, replicas = 3) => ({
 });
 
 /** A kubelet and a scheduler of sorts: binds each pod to the node, has it ready at once, and lets it go when asked to. */
-function playNode(admin: Client, signal: AbortSignal): Promise<void> {
+function playNode(admin: Client, signal: AbortSignal, outcome = "Running"): Promise<void> {
   const resource = admin.resource(pods);
   let address = 1;
   const play = async () => {
@@ -41,14 +42,14 @@ function playNode(admin: Client, signal: AbortSignal): Promise<void> {
         else if (!pod.spec?.nodeName) {
           const target = { apiVersion: "v1", kind: "Node", name: "node-1" };
           await resource.createSubresource(name, namespace, "binding", { metadata: { name, namespace }, target });
-        } else if (pod.status?.phase !== "Running") {
+        } else if (pod.status?.phase === "Pending") {
           const podIP = `10.0.0.${address++}`;
           const conditions = [
             { type: "Ready", status: "True", lastTransitionTime: `${new Date().toISOString().slice(0, 19)}Z` },
           ];
           await resource.updateStatus({
             ...pod,
-            status: { phase: "Running", podIP, podIPs: [{ ip: podIP }], conditions },
+            status: { phase: outcome, podIP, podIPs: [{ ip: podIP }], conditions },
           });
         }
       } catch (error) {
@@ -124,6 +125,32 @@ suite("the controllers on a real API server, each with the rights of its own acc
 
       await admin.resource(namespaces).delete("shop");
       await waitFor(admin, namespaces, "shop", undefined, (one) => one === undefined);
+      stop.abort();
+      await node;
+      assert.deepEqual(cluster.complaints, []);
+    }),
+  );
+
+  test("a Job counts what its pods come to", { timeout: 30_000 }, () =>
+    withCluster({}, async (cluster) => {
+      const { admin } = cluster;
+      const stop = new AbortController();
+      await shop(cluster);
+      const node = playNode(admin, stop.signal, "Succeeded");
+      await admin.resource(jobs).create({
+        metadata: { name: "sum", namespace: "shop" },
+        spec: {
+          completions: 5,
+          parallelism: 2,
+          completionMode: "Indexed",
+          template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } },
+        },
+      });
+      const done = await waitFor(admin, jobs, "sum", "shop", (job) =>
+        Boolean(job?.status?.conditions?.some(({ type, status }) => type === "Complete" && status === "True")),
+      );
+      assert.equal(done?.status?.succeeded, 5);
+      assert.equal(done?.status?.completedIndexes, "0-4");
       stop.abort();
       await node;
       assert.deepEqual(cluster.complaints, []);
