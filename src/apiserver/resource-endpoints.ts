@@ -57,6 +57,9 @@ export function resourceEndpoints(options: {
       if (named) throw pathNotFound();
       if (info.verb !== "list" && info.verb !== "watch") throw methodNotSupported(resource.subject, info.verb);
     }
+    // Collections are posted to, objects are put and patched.
+    const misplaced = named ? info.verb === "create" && !subresource : info.verb === "update" || info.verb === "patch";
+    if (misplaced) throw methodNotSupported(resource.subject, info.verb);
     const key = subresource ? `${type.resource}.${type.group}/${subresource.name}` : `${type.resource}.${type.group}`;
     const verbs = special.get(key) ?? ordinaryVerbs(subresource);
     const allowed = subresource ? subresource.verbs : resource.verbs;
