@@ -19,6 +19,8 @@ test("equality, exact and semantic", () => {
     [[], {}, false, true],
     [{ toString: 1 }, {}, false, false],
     [{}, { constructor: 1 }, false, false],
+    [{ ["__proto__"]: {} }, {}, false, true],
+    [{ a: 1 }, { b: 1 }, false, false],
     [[1], { 0: 1 }, false, false],
   ];
   for (const [a, b, exact, semantic] of cases) {

@@ -1,6 +1,27 @@
 /** Deep equality of JSON values. An absent property and one that is `undefined` are the same; the order of keys is not compared. */
 export function jsonEqual(a: unknown, b: unknown): boolean {
-  return a === b || equal(a, b, false);
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let index = 0; index < a.length; index++) if (!jsonEqual(a[index], b[index])) return false;
+    return true;
+  }
+  if (Array.isArray(b)) return false;
+  const left = a as Record<string, unknown>;
+  const right = b as Record<string, unknown>;
+  // This runs on every write. Inherited names ("constructor") need no check of their own: what is inherited equals no JSON
+  // value, or else the counts differ.
+  let members = 0;
+  for (const key in left) {
+    const value = left[key];
+    if (value === undefined) continue;
+    members++;
+    const other = right[key];
+    if (value !== other && !jsonEqual(value, other)) return false;
+  }
+  for (const key in right) if (right[key] !== undefined) members--;
+  return members === 0;
 }
 
 /**
@@ -8,31 +29,17 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
  * comparison does for lists and maps. (It tells an empty struct behind a pointer from an absent one; JSON alone cannot.)
  */
 export function semanticEqual(a: unknown, b: unknown): boolean {
-  return a === b || equal(a, b, true);
-}
-
-function equal(a: unknown, b: unknown, semantic: boolean): boolean {
-  if (a === b) return true;
-  if (semantic && isEmpty(a) && isEmpty(b)) return true;
+  if (a === b || (isEmpty(a) && isEmpty(b))) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a)) {
-    if (!Array.isArray(b) || a.length !== b.length) return false;
-    for (let index = 0; index < a.length; index++) if (!equal(a[index], b[index], semantic)) return false;
-    return true;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, index) => semanticEqual(item, b[index]));
   }
-  if (Array.isArray(b)) return false;
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
-  for (const key in left) {
-    const value = left[key];
-    const other = Object.hasOwn(right, key) ? right[key] : undefined;
-    if (value !== other && !equal(value, other, semantic)) return false;
-  }
-  for (const key in right) {
-    const value = right[key];
-    if (value === undefined || (Object.hasOwn(left, key) && left[key] !== undefined)) continue;
-    if (!(semantic && isEmpty(value))) return false;
-  }
+  const of = (object: Record<string, unknown>, key: string) => (Object.hasOwn(object, key) ? object[key] : undefined);
+  for (const key in left) if (!semanticEqual(left[key], of(right, key))) return false;
+  for (const key in right) if (!Object.hasOwn(left, key) && !isEmpty(right[key])) return false;
   return true;
 }
 
