@@ -8,15 +8,15 @@ import { UserError } from "../console.ts";
 import type { Context } from "../context.ts";
 
 const PROCESSES = [...new Set(COMPONENTS.map((component) => component.process))];
+/** What can be asked for. */
+const NAMES = [...new Set<string>([...PROCESSES, ...COMPONENTS.map(({ name }) => name)])].join(", ");
 /** How much of a log is read at a time. */
 const CHUNK_BYTES = 64 * 1024;
 
 export function define(program: Command, context: Context): void {
   program
     .command("logs")
-    .description(
-      `Print a cluster's logs: all, or those of one of ${[...PROCESSES, ...COMPONENTS.map(({ name }) => name)].join(", ")}.`,
-    )
+    .description(`Print a cluster's logs: all, or those of one of ${NAMES}.`)
     .argument("[component]", "a component or a process")
     .option("--name <name>", "the cluster's name", "default")
     .option("-f, --follow", "go on until interrupted", false)
@@ -36,9 +36,7 @@ function select(component: string | undefined): { process: string; filter?: RegE
   if ((PROCESSES as string[]).includes(component)) return [{ process: component }];
   const found = COMPONENTS.find(({ name }) => name === component);
   if (!found) {
-    throw new UserError(
-      `there is no component ${component}: choose one of ${[...PROCESSES, ...COMPONENTS.map(({ name }) => name)].join(", ")}`,
-    );
+    throw new UserError(`there is no component ${component}: choose one of ${NAMES}`);
   }
   // A line is `time LEVEL component/part: message`.
   return [{ process: found.process, filter: new RegExp(`^\\S+ \\S+\\s+${found.name}[/:]`) }];
