@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { requestEntityTooLarge } from "../../api/status-error.ts";
 import type { Reply, RequestBody } from "./exchange.ts";
 
@@ -7,19 +8,30 @@ export const WRITE_CHUNK_BYTES = 256 * 1024;
 const tooLarge = (limit: number) => requestEntityTooLarge(`Request entity too large: limit is ${limit}`);
 
 /** A request body over a stream of chunks. `declared` is the content-length, where there was one. */
-export function streamedBody(chunks: AsyncIterable<Uint8Array>, declared: string | undefined): RequestBody {
+export function streamedBody(chunks: Readable, declared: string | undefined): RequestBody {
   return {
     stream: () => chunks,
-    async read(limit) {
-      if (declared !== undefined && Number(declared) > limit) throw tooLarge(limit);
-      const parts: Uint8Array[] = [];
-      let length = 0;
-      for await (const chunk of chunks) {
-        length += chunk.length;
-        if (length > limit) throw tooLarge(limit);
-        parts.push(chunk);
-      }
-      return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+    read(limit) {
+      if (declared !== undefined && Number(declared) > limit) return Promise.reject(tooLarge(limit));
+      return new Promise((resolve, reject) => {
+        const parts: Uint8Array[] = [];
+        let length = 0;
+        const settle = (act: () => void) => {
+          chunks.off("data", onData).off("end", onEnd).off("error", onError).off("close", onClose);
+          act();
+        };
+        const onData = (chunk: Uint8Array) => {
+          length += chunk.length;
+          parts.push(chunk);
+          // The stream is left alive: the refusal goes out on it.
+          if (length > limit) settle(() => reject(tooLarge(limit)));
+        };
+        const onEnd = () => settle(() => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts, length)));
+        const onError = (error: Error) => settle(() => reject(error));
+        const onClose = () => settle(() => reject(new DOMException("the client has gone away", "AbortError")));
+        if (chunks.readableEnded) return onEnd();
+        chunks.on("data", onData).on("end", onEnd).on("error", onError).on("close", onClose);
+      });
     },
   };
 }

@@ -36,6 +36,8 @@ export function http2Request(
 /** Sends `reply` on `stream`; resolves when all of it was handed to the stream, or the client has gone. */
 export async function writeHttp2(stream: ServerHttp2Stream, reply: Reply, method: string): Promise<void> {
   if (stream.destroyed || stream.closed) return;
+  // What was not read of the request must not hold up the stream's end.
+  stream.resume();
   const { body } = reply;
   const headers: Record<string, string | string[] | number> = { ...reply.headers, ":status": reply.status };
   if (body === undefined || method === "HEAD") {
