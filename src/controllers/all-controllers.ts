@@ -1,5 +1,6 @@
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { ControllerDefinition } from "./controller.ts";
+import { daemonSetController } from "./daemon-set/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { endpointSliceController } from "./endpoints/slice-controller.ts";
@@ -24,6 +25,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   replicationControllerController,
   deploymentController,
   jobController,
+  daemonSetController,
   garbageCollector,
   nodeLifecycleController,
   taintEvictionController,

@@ -1,5 +1,6 @@
 import { pods } from "../api/resource-types.ts";
 import type { ControllerBench } from "./controller-bench.fixture.ts";
+import { nodeOf } from "./daemon-set/daemon-pod.ts";
 
 /**
  * What the scheduler and the kubelets would do: pods get a node and become ready (unless `broken` says that they never
@@ -17,7 +18,7 @@ export function playNodes(bench: ControllerBench, broken: (image: string) => boo
       const lastTransitionTime = new Date(bench.clock.now()).toISOString();
       bench.fake.put(pods, {
         ...pod,
-        spec: { ...pod.spec!, nodeName: "node-1" },
+        spec: { ...pod.spec!, nodeName: nodeOf(pod) ?? "node-1" },
         status: {
           phase: "Running",
           conditions: [{ type: "Ready", status: ok ? "True" : "False", lastTransitionTime }],

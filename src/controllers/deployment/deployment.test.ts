@@ -6,8 +6,8 @@ import type { Deployment } from "../../api/types/apps.v1.ts";
 import { type ControllerBench, withControllers } from "../controller-bench.fixture.ts";
 import { playNodes, rollOut } from "../nodes.fixture.ts";
 import { replicaSetController } from "../replica-set/controller.ts";
+import { templateHash } from "../template-hash.ts";
 import { deploymentController } from "./controller.ts";
-import { podTemplateHash } from "./pod-template-hash.ts";
 
 const both = [deploymentController, replicaSetController];
 const web = (spec: Partial<Deployment["spec"]> = {}): Deployment => ({
@@ -157,7 +157,7 @@ suite("deployment controller", () => {
     }));
 
   test("a name that another set has taken is got round by the collision count", () => {
-    const taken = `web-${podTemplateHash(web().spec!.template, undefined)}`;
+    const taken = `web-${templateHash(web().spec!.template, undefined)}`;
     const foreign = {
       apiVersion: "apps/v1",
       kind: "ReplicaSet",

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { Deployment, ReplicaSet } from "../../api/types/apps.v1.ts";
 import type { PodTemplateSpec } from "../../api/types/core.v1.ts";
+import { templateHash } from "../template-hash.ts";
 import { planDeployment } from "./plan.ts";
-import { podTemplateHash } from "./pod-template-hash.ts";
 import { DESIRED_REPLICAS, MAX_REPLICAS, REVISION, REVISION_HISTORY } from "./revisions.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -192,7 +192,7 @@ suite("revisions", () => {
     );
     one.metadata = { ...deployment().metadata, annotations: one.metadata?.annotations };
     const { create, revision } = plan(one, [set("v1", { size: 10, revision: 4 })]);
-    const hash = podTemplateHash(template("v2"), undefined);
+    const hash = templateHash(template("v2"), undefined);
     assert.equal(revision, "5");
     assert.equal(create?.metadata?.name, `web-${hash}`);
     assert.deepEqual(create?.metadata?.annotations, {
@@ -221,9 +221,9 @@ suite("revisions", () => {
   test("the hash does not depend on the order of fields, but on the collision count", () => {
     const a = { metadata: { labels: { x: "1", y: "2" } }, spec: { containers: [] } };
     const b = { spec: { containers: [], hostname: undefined }, metadata: { labels: { y: "2", x: "1" } } };
-    assert.equal(podTemplateHash(a, undefined), podTemplateHash(b, undefined));
-    assert.notEqual(podTemplateHash(a, undefined), podTemplateHash(a, 1));
-    assert.match(podTemplateHash(a, undefined), /^[bcdfghjklmnpqrstvwxz2456789]{6,10}$/);
+    assert.equal(templateHash(a, undefined), templateHash(b, undefined));
+    assert.notEqual(templateHash(a, undefined), templateHash(a, 1));
+    assert.match(templateHash(a, undefined), /^[bcdfghjklmnpqrstvwxz2456789]{6,10}$/);
   });
 
   const complete = { replicas: 10, updatedReplicas: 10, availableReplicas: 10, observedGeneration: 1 };
@@ -287,7 +287,7 @@ suite("status", () => {
       "a new set",
       deployment(),
       [],
-      `True NewReplicaSetCreated: Created new replica set "web-${podTemplateHash(template("v2"), undefined)}"`,
+      `True NewReplicaSetCreated: Created new replica set "web-${templateHash(template("v2"), undefined)}"`,
     ],
     [
       "more pods than before",

@@ -1,7 +1,7 @@
 import { controllerRef } from "../../api/controller-ref.ts";
 import { deployments } from "../../api/resource-types.ts";
 import type { Deployment, DeploymentStatus, ReplicaSet } from "../../api/types/apps.v1.ts";
-import { POD_TEMPLATE_HASH, podTemplateHash } from "./pod-template-hash.ts";
+import { templateHash } from "../template-hash.ts";
 import { scaleInProportion } from "./proportional-scaling.ts";
 import {
   isRolling,
@@ -20,6 +20,7 @@ import {
   DESIRED_REPLICAS,
   MAX_REPLICAS,
   newAndOld,
+  POD_TEMPLATE_HASH,
   REVISION,
 } from "./revisions.ts";
 import {
@@ -229,7 +230,7 @@ class Step {
 /** The ReplicaSet of the Deployment's template, without its size and annotations. */
 function newReplicaSet(deployment: Deployment): ReplicaSet {
   const { template, selector, minReadySeconds } = deployment.spec!;
-  const hash = podTemplateHash(template, deployment.status?.collisionCount);
+  const hash = templateHash(template, deployment.status?.collisionCount);
   const labels = { ...template.metadata?.labels, [POD_TEMPLATE_HASH]: hash };
   return {
     apiVersion: "apps/v1",

@@ -2,8 +2,9 @@ import { semanticEqual } from "../../api/json-equal.ts";
 import type { KubeObject } from "../../api/object.ts";
 import type { Deployment, ReplicaSet } from "../../api/types/apps.v1.ts";
 import type { PodTemplateSpec } from "../../api/types/core.v1.ts";
-import { POD_TEMPLATE_HASH } from "./pod-template-hash.ts";
 
+/** The label that tells the pods of one template from those of another. */
+export const POD_TEMPLATE_HASH = "pod-template-hash";
 export const REVISION = "deployment.kubernetes.io/revision";
 export const REVISION_HISTORY = "deployment.kubernetes.io/revision-history";
 export const DESIRED_REPLICAS = "deployment.kubernetes.io/desired-replicas";

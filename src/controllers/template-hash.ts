@@ -1,15 +1,10 @@
-import type { PodTemplateSpec } from "../../api/types/core.v1.ts";
-
-/** The label that tells the pods of one template from those of another. */
-export const POD_TEMPLATE_HASH = "pod-template-hash";
-
 const ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 
 /**
- * A name for a pod template: the same for equal templates whatever the order of their fields, another for each
- * collision count. Upstream hashes the dump of a Go value, which nobody else can; clients only rely on the label.
+ * A name for a template: the same for equal ones whatever the order of their fields, another for each collision count.
+ * Upstream hashes the dump of a Go value, which nobody else can; clients only rely on the name being there.
  */
-export function podTemplateHash(template: PodTemplateSpec, collisionCount: number | undefined): string {
+export function templateHash(template: unknown, collisionCount: number | undefined): string {
   const hash = fnv1a(canonical(template) + (collisionCount === undefined ? "" : `#${collisionCount}`));
   return Array.from(String(hash), (digit) => ALPHABET[digit.charCodeAt(0) % ALPHABET.length]).join("");
 }
