@@ -8,7 +8,7 @@ import { events, namespaces, pods } from "../api/resource-types.ts";
 import { schemaOf } from "../api/schema/schema.ts";
 import type { Event, Pod, PodSpec } from "../api/types/core.v1.ts";
 import { systemExec } from "../base/exec.ts";
-import { systemFiles } from "../base/files.ts";
+import { type Files, systemFiles } from "../base/files.ts";
 import { silentLogger } from "../base/logger.ts";
 import { systemNetwork } from "../base/network.ts";
 import { seededRandom } from "../base/random.ts";
@@ -53,13 +53,15 @@ export async function kubeletFixture(t: TestContext, options: Partial<KubeletOpt
   runtime.images.set("app:1", fakeImage("app:1"));
   for (const name of ["default", "kube-system", "kube-node-lease"]) api.put(namespaces, { metadata: { name } });
 
+  const files = countedFiles();
+
   const start = () =>
     startKubelet({
       client: strategicClient(api),
       runtime,
       clock,
       random: seededRandom(1),
-      files: systemFiles,
+      files: files.files,
       exec: systemExec,
       network: systemNetwork,
       logger: silentLogger,
@@ -78,6 +80,13 @@ export async function kubeletFixture(t: TestContext, options: Partial<KubeletOpt
     });
 
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  /** All that needs no time has happened: no file is being worked on, for a good while. */
+  const quiet = async () => {
+    for (let idle = 0; idle < 40; idle++) {
+      await turn();
+      if (files.pending() > 0) idle = 0;
+    }
+  };
   const fixture: KubeletFixture = {
     api,
     runtime,
@@ -132,13 +141,13 @@ export async function kubeletFixture(t: TestContext, options: Partial<KubeletOpt
       );
     },
     async settle() {
-      for (let turns = 0; turns < 300; turns++) await turn();
+      await quiet();
     },
     async advanceUntil(what, condition, limitMs, stepMs = 1000) {
       for (let moved = 0; moved < limitMs; moved += stepMs) {
         if (await condition()) return;
         await clock.advance(stepMs);
-        for (let turns = 0; turns < 150; turns++) await turn();
+        await quiet();
       }
       if (!condition())
         throw new Error(
@@ -151,6 +160,24 @@ export async function kubeletFixture(t: TestContext, options: Partial<KubeletOpt
     await rm(root, { recursive: true, force: true });
   });
   return fixture;
+}
+
+/** The machine's files, and how many calls are under way. */
+function countedFiles(): { files: Files; pending(): number } {
+  let pending = 0;
+  const files = new Proxy(systemFiles, {
+    get(target, name) {
+      const value = target[name as keyof Files] as unknown;
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        const result: unknown = value.apply(target, args);
+        if (!(result instanceof Promise)) return result;
+        pending++;
+        return result.finally(() => pending--);
+      };
+    },
+  });
+  return { files, pending: () => pending };
 }
 
 function fakeMounter(mounts: string[]): Mounter {

@@ -145,7 +145,9 @@ export function podSteps(options: PodSyncOptions): PodSteps {
         return { done: false, wakeAt: clock.now() + NETWORK_RETRY_MS };
       }
       options.retain(pod);
-      const planned = plan({ pod, state: cache.state(uid), probes, backoff: options.backoff }, clock.now());
+      const observed = cache.state(uid);
+      work.observed = observed;
+      const planned = plan({ pod, state: observed, probes, backoff: options.backoff }, clock.now());
       // Looking for the images takes as long as making the volumes, or the sandbox: ask now.
       const looked = new Map(
         planned.start
@@ -175,14 +177,19 @@ export function podSteps(options: PodSyncOptions): PodSteps {
         const sandbox = idle ? undefined : await makeSandbox(work, planned, parent);
         result = await startAll(work, planned.start, sandbox!, mounted, looked, signal);
       }
-      await reporter.report(work);
+      const after = await reporter.report(work);
+      if (isTerminalPhase(after.phase) || (planned.killPod && !planned.createSandbox)) return { done: true };
       if (result.failure) throw result.failure;
+      // What was done may have made room for more: the next init container, say.
+      const acted = planned.kill.length > 0 || planned.start.some(({ waiting }) => !waiting);
+      if (acted) return { done: false, wakeAt: clock.now() };
       const times = [result.wakeAt, limit.at].filter((time) => time !== undefined);
       return { done: false, ...(times.length > 0 ? { wakeAt: Math.min(...times) } : {}) };
     },
 
     async terminate(work, signal) {
       const { pod, uid } = work;
+      work.observed = cache.state(uid);
       await reporter.report(work, { terminating: true });
       const how = work.graceSeconds === undefined ? {} : { graceSeconds: work.graceSeconds };
       await unlessAborted(options.stopper.stopAll(pod, cache.state(uid), how), signal);

@@ -1,3 +1,4 @@
+import { jsonEqual } from "../../api/json-equal.ts";
 import type { Pod } from "../../api/types/core.v1.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
@@ -28,13 +29,13 @@ export interface PodWork {
   verdict: PodVerdict | undefined;
   /** The least grace period asked for so far. */
   graceSeconds: number | undefined;
-  /** The runtime's state that the last report was made of. */
+  /** The runtime's state that the last step was decided on. */
   observed: PodState | undefined;
 }
 
 /** What is done in each stage of a pod's life; each may be repeated after a failure. */
 export interface PodSteps {
-  /** Brings the pod's containers to what they should be. `done`: it has run to its end. `wakeAt`: look again then. */
+  /** Brings the pod's containers to what they should be. `done`: it has run to its end. `wakeAt`: look again then, at once where that is past. */
   sync(work: PodWork, signal: AbortSignal): Promise<{ done: boolean; wakeAt?: number }>;
   /** Ends all that runs of it. */
   terminate(work: PodWork, signal: AbortSignal): Promise<void>;
@@ -166,9 +167,13 @@ export function podWorker(options: PodWorkerOptions): PodWorker {
           dirty = true;
           return;
         }
+        if (wakeAt !== undefined && wakeAt <= clock.now()) {
+          dirty = true;
+          return;
+        }
         // Upstream's resync: what no event tells of (tokens to renew, files changed behind our back) is found then.
         const resyncMs = options.syncFrequencyMs * (1 + options.random.next() * 0.5);
-        arm(Math.min(resyncMs, wakeAt === undefined ? resyncMs : Math.max(wakeAt - clock.now(), 0)));
+        arm(Math.min(resyncMs, wakeAt === undefined ? resyncMs : wakeAt - clock.now()));
         return;
       }
       case "terminating":
@@ -213,9 +218,10 @@ export function podWorker(options: PodWorkerOptions): PodWorker {
       return stage;
     },
     update(pod) {
+      const old = work.pod;
       work.pod = pod;
       if (pod.metadata?.deletionTimestamp) terminate(deletionGrace(pod));
-      wake();
+      if (asksForMore(old, pod)) wake();
     },
     wake,
     wakeFor(state) {
@@ -247,4 +253,13 @@ export function podWorker(options: PodWorkerOptions): PodWorker {
     stage = "terminating";
   }
   return worker;
+}
+
+/** Whether the pod asks for something else than before. Most news of a pod is but the echo of its own status. */
+function asksForMore(old: Pod, pod: Pod): boolean {
+  const { resourceVersion: _, managedFields: __, ...before } = old.metadata ?? {};
+  const { resourceVersion: ___, managedFields: ____, ...now } = pod.metadata ?? {};
+  if (!jsonEqual(old.spec, pod.spec) || !jsonEqual(before, now)) return true;
+  // Others' conditions count where the pod's readiness depends on them.
+  return !!pod.spec?.readinessGates?.length && !jsonEqual(old.status?.conditions, pod.status?.conditions);
 }

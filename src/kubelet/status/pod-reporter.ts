@@ -35,7 +35,6 @@ export function podReporter(options: PodReporterOptions): PodReporter {
     const { pod, uid } = work;
     const messages = await options.messages.ofPod(cache.state(uid), podLogDirectory(options.podLogsDir, pod));
     const state = cache.state(uid);
-    work.observed = state;
     const old = statuses.get(pod);
     const status = podStatus({
       pod,
