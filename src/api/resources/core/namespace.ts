@@ -1,7 +1,11 @@
+import { checkQualifiedName } from "../../names.ts";
+import type { FieldError } from "../../resource-definition.ts";
 import { namespaces } from "../../resource-types.ts";
 import type { Namespace } from "../../types/core.v1.ts";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
+import { at, invalid } from "../field-errors.ts";
+import { addProblems } from "../value-checks.ts";
 
 const NAME_LABEL = "kubernetes.io/metadata.name";
 
@@ -36,6 +40,20 @@ export const namespace = define<Namespace>({
     column("Status", "The status of the namespace.", (namespace) => namespace.status?.phase ?? ""),
     ageColumn,
   ],
+  validateCreate: ({ spec }) => validateFinalizers(spec?.finalizers, () => "spec.finalizers"),
+  validateUpdate({ spec }, _old, { subresource }) {
+    if (subresource !== "finalize") return [];
+    return validateFinalizers(spec?.finalizers, (index) => at("spec.finalizers", index));
+  },
+  validateStatusUpdate({ metadata, status }) {
+    const phase = status?.phase ?? "";
+    if (!metadata?.deletionTimestamp) {
+      if (phase === "Active") return [];
+      return [invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")];
+    }
+    if (phase === "Terminating") return [];
+    return [invalid("status.Phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")];
+  },
   selectableFields: {
     "status.phase": (namespace) => namespace.status?.phase ?? "",
     name: (namespace) => namespace.metadata?.name ?? "",
@@ -47,4 +65,17 @@ function label(namespace: Namespace): void {
   const name = namespace.metadata?.name;
   if (!name || namespace.metadata!.labels?.[NAME_LABEL] === name) return;
   namespace.metadata!.labels = { ...namespace.metadata!.labels, [NAME_LABEL]: name };
+}
+
+const STANDARD_FINALIZERS = ["kubernetes", "orphan", "foregroundDeletion"];
+
+function validateFinalizers(finalizers: string[] | undefined, path: (index: number) => string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, name] of (finalizers ?? []).entries()) {
+    addProblems(checkQualifiedName(name), path(index), name, errors);
+    if (name.includes("/") || STANDARD_FINALIZERS.includes(name)) continue;
+    const detail = "name is neither a standard finalizer name nor is it fully qualified";
+    errors.push(invalid(path(index), name, detail));
+  }
+  return errors;
 }

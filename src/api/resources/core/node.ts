@@ -1,8 +1,16 @@
+import { jsonEqual } from "../../json-equal.ts";
+import { checkLabelValue, checkQualifiedName } from "../../names.ts";
+import type { FieldError } from "../../resource-definition.ts";
 import { nodes } from "../../resource-types.ts";
-import type { Node } from "../../types/core.v1.ts";
+import type { Node, NodeStatus, Taint } from "../../types/core.v1.ts";
 import { ageColumn, column, nameColumn, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
+import { at, child, duplicate, forbidden, invalid, notSupported, required } from "../field-errors.ts";
+import { isDualStack, validateLegacyCidr } from "../ip-checks.ts";
 import { canonicalizeMilliList } from "../quantities.ts";
+import { addProblems } from "../value-checks.ts";
+import { validateResourceQuantity } from "./resource-requirements.ts";
+import { TAINT_EFFECTS } from "./scheduling-validation.ts";
 
 /** What a node that has not reported yet says of itself. */
 const UNKNOWN_SYSTEM = {
@@ -63,6 +71,24 @@ export const node = define<Node>({
       (node) => node.status?.nodeInfo?.containerRuntimeVersion || "<unknown>",
     ),
   ],
+  validate({ spec, status }) {
+    const errors: FieldError[] = [];
+    // Upstream reports taints at the metadata, where they once were.
+    validateTaints(spec?.taints ?? [], "metadata.taints", errors);
+    validateAmounts(status ?? {}, errors);
+    return errors;
+  },
+  validateCreate({ spec }) {
+    const errors: FieldError[] = [];
+    validatePodCIDRs(spec?.podCIDRs ?? [], errors);
+    return errors;
+  },
+  validateUpdate: validateNodeUpdate,
+  validateStatusUpdate(node, old) {
+    const errors: FieldError[] = [];
+    validateAmounts(node.status ?? {}, errors);
+    return [...errors, ...validateNodeUpdate(node, old)];
+  },
   selectableFields: { "spec.unschedulable": (node) => String(node.spec?.unschedulable === true) },
 });
 
@@ -80,4 +106,63 @@ function roles(node: Node): string {
 
 function address(node: Node, wanted: string): string {
   return node.status?.addresses?.find(({ type }) => type === wanted)?.address ?? "<none>";
+}
+
+function validateTaints(taints: readonly Taint[], path: string, errors: FieldError[]): void {
+  const seen = new Set<string>();
+  for (const [index, taint] of taints.entries()) {
+    const field = at(path, index);
+    const { key = "", value = "", effect } = taint;
+    addProblems(checkQualifiedName(key), child(field, "key"), key, errors);
+    const problems = checkLabelValue(value);
+    if (problems.length > 0) errors.push(invalid(child(field, "value"), value, problems.join(";")));
+    if (!effect) errors.push(required(child(field, "effect")));
+    else if (!TAINT_EFFECTS.includes(effect)) errors.push(notSupported(child(field, "effect"), effect, TAINT_EFFECTS));
+    const pair = `${effect}/${key}`;
+    if (seen.has(pair)) {
+      const { message, ...error } = duplicate(field, taint);
+      errors.push({ ...error, message: `${message}: taints must be unique by key and effect pair` });
+    }
+    seen.add(pair);
+  }
+}
+
+function validateAmounts(status: NodeStatus, errors: FieldError[]): void {
+  for (const side of ["capacity", "allocatable"] as const) {
+    for (const name in status[side]) {
+      validateResourceQuantity(name, status[side][name]!, child("status", side, name), errors);
+    }
+  }
+}
+
+function validatePodCIDRs(ranges: readonly string[], errors: FieldError[]): void {
+  const path = "spec.podCIDRs";
+  for (const [index, range] of ranges.entries()) validateLegacyCidr(range, at(path, index), errors);
+  if (ranges.length < 2) return;
+  if (!isDualStack(ranges) || ranges.length > 2) {
+    errors.push(invalid(path, ranges, "may specify no more than one CIDR for each IP family"));
+  }
+  for (const [index, range] of ranges.entries()) {
+    if (ranges.indexOf(range) < index) errors.push(duplicate(at(path, index), range));
+  }
+}
+
+/** Pod ranges and the provider's id are given once. */
+function validateNodeUpdate({ spec, status }: Node, old: Node): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, address] of (status?.addresses ?? []).entries()) {
+    const first = status!.addresses!.findIndex((other) => jsonEqual(other, address));
+    if (first < index) errors.push(duplicate(at("status.addresses", index), address));
+  }
+  const before = old.spec?.podCIDRs ?? [];
+  if (before.length > 0 && !jsonEqual(before, spec?.podCIDRs ?? [])) {
+    errors.push(forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
+  }
+  if (old.spec?.providerID && old.spec.providerID !== spec?.providerID) {
+    errors.push(forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+  }
+  if ((spec?.externalID ?? "") !== (old.spec?.externalID ?? "")) {
+    errors.push(forbidden("spec.externalID", "may not be updated"));
+  }
+  return errors;
 }

@@ -3,6 +3,12 @@ import type { LimitRange, LimitRangeItem, ResourceQuota } from "../../types/core
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { canonicalizeList, canonicalizeMilliList } from "../quantities.ts";
+import {
+  validateLimitRange,
+  validateResourceQuota,
+  validateResourceQuotaStatus,
+  validateResourceQuotaUpdate,
+} from "./quota-validation.ts";
 
 /** For containers, what is given as a maximum is the default limit, and that the default request. */
 function defaultItem(item: LimitRangeItem): void {
@@ -21,6 +27,7 @@ export const limitRange = define<LimitRange>({
   singular: "limitrange",
   shortNames: ["limits"],
   createOnUpdate: true,
+  validate: validateLimitRange,
   defaults(range) {
     range.spec ??= { limits: [] };
     for (const item of range.spec.limits ?? []) defaultItem(item);
@@ -39,6 +46,9 @@ export const resourceQuota = define<ResourceQuota>({
   ],
   hasStatus: true,
   generation: false,
+  validate: validateResourceQuota,
+  validateUpdate: validateResourceQuotaUpdate,
+  validateStatusUpdate: validateResourceQuotaStatus,
   defaults(quota) {
     quota.spec ??= {};
     canonicalizeMilliList(quota.spec.hard);

@@ -1,7 +1,10 @@
+import type { FieldError } from "../../resource-definition.ts";
 import { services } from "../../resource-types.ts";
 import type { Service, ServicePort } from "../../types/core.v1.ts";
 import { ageColumn, column, formatLabels, nameColumn, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
+import { alignService, dropTypeDependentFields, isExternallyAccessible } from "./service-allocation.ts";
+import { validateLoadBalancerStatus, validateService, validateServiceUpdate } from "./service-validation.ts";
 
 export const service = define<Service>({
   type: services,
@@ -24,6 +27,19 @@ export const service = define<Service>({
   defaults: defaultService,
   prepareForCreate(service) {
     service.status = { loadBalancer: {} };
+    alignService(service);
+  },
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  validateStatusUpdate({ spec, status }) {
+    const errors: FieldError[] = [];
+    validateLoadBalancerStatus(status?.loadBalancer, spec?.type === "LoadBalancer", errors);
+    return errors;
+  },
+  prepareForUpdate(service, old) {
+    service.status = old.status;
+    alignService(service, old);
+    dropTypeDependentFields(service, old);
   },
   selectableFields: {
     "spec.clusterIP": (service) => service.spec?.clusterIP ?? "",
@@ -45,8 +61,7 @@ function defaultService(service: Service): void {
     port.targetPort ||= port.port;
   }
   const { type } = spec;
-  const external = type === "LoadBalancer" || type === "NodePort" || (type === "ClusterIP" && spec.externalIPs?.length);
-  if (external) spec.externalTrafficPolicy ||= "Cluster";
+  if (isExternallyAccessible(spec)) spec.externalTrafficPolicy ||= "Cluster";
   if (type === "NodePort" || type === "LoadBalancer" || type === "ClusterIP") spec.internalTrafficPolicy ??= "Cluster";
   if (type !== "LoadBalancer") return;
   spec.allocateLoadBalancerNodePorts ??= true;

@@ -5,6 +5,13 @@ import { define } from "../define.ts";
 import { canonicalizeMilliList } from "../quantities.ts";
 import { timestamp } from "../timestamp.ts";
 import { defaultClaimSpec, defaultPersistentVolumeSpec } from "./volume-defaults.ts";
+import {
+  validateClaim,
+  validateClaimStatusUpdate,
+  validateClaimUpdate,
+  validatePersistentVolume,
+  validatePersistentVolumeUpdate,
+} from "./volume-object-validation.ts";
 
 export const persistentVolume = define<PersistentVolume>({
   type: persistentVolumes,
@@ -41,6 +48,8 @@ export const persistentVolume = define<PersistentVolume>({
   ],
   hasStatus: true,
   generation: false,
+  validate: validatePersistentVolume,
+  validateUpdate: validatePersistentVolumeUpdate,
   defaults(volume) {
     volume.spec ??= {};
     defaultPersistentVolumeSpec(volume.spec);
@@ -99,6 +108,9 @@ export const persistentVolumeClaim = define<PersistentVolumeClaim>({
   ],
   hasStatus: true,
   generation: false,
+  validate: validateClaim,
+  validateUpdate: validateClaimUpdate,
+  validateStatusUpdate: validateClaimStatusUpdate,
   defaults(claim) {
     defaultClaim(claim);
   },
