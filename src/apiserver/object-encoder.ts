@@ -1,6 +1,7 @@
 import type { UnknownObject } from "../api/object.ts";
 import type { Status } from "../api/types/meta.v1.ts";
 import type { Encoding } from "./encoding.ts";
+import { ChunkWriter } from "./http/chunk-writer.ts";
 import type { ServedResource } from "./served-resource.ts";
 import { DEFAULT_COLUMNS } from "./table/default-columns.ts";
 import { type IncludeObject, makeTable, partialObject } from "./table/table.ts";
@@ -73,17 +74,20 @@ function joinItems(
   head: string,
   tail: string,
 ): readonly Uint8Array[] {
-  const pieces: Uint8Array[] = [Buffer.from(head)];
+  const out = new ChunkWriter();
   const { served } = resource.registry;
+  out.text(head);
   for (let index = 0; index < items.length; index++) {
     const item = items[index]!;
-    if (index > 0) pieces.push(COMMA);
-    const cut = resource.conversion ? undefined : served.item(item.value, item.revision);
-    if (cut) pieces.push(...cut);
-    else pieces.push(Buffer.from(JSON.stringify(itemOf(resource, item))));
+    if (index > 0) out.text(",");
+    const rest = resource.conversion ? undefined : served.rest(item.value);
+    if (rest) {
+      out.text(`{"metadata":{"resourceVersion":"${item.revision}",`);
+      out.bytes(rest);
+    } else out.bytes(Buffer.from(JSON.stringify(itemOf(resource, item))));
   }
-  pieces.push(Buffer.from(tail));
-  return pieces;
+  out.text(tail);
+  return out.chunks();
 }
 
 function itemOf(resource: ServedResource, item: CachedObject): UnknownObject {
@@ -173,5 +177,4 @@ function servedPieces(resource: ServedResource, cached: CachedObject): readonly 
   return resource.registry.served.object(cached.value, cached.revision);
 }
 
-const COMMA = Buffer.from(",");
 const EVENT_END = Buffer.from("}\n");

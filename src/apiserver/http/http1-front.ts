@@ -4,17 +4,25 @@ import { bodyLength, bufferedBody, streamedBody, writeChunks } from "./body.ts";
 import { type ApiRequest, isStream, parseTarget, type Reply } from "./exchange.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
 
+/** A request whose connection may serve others after it: it must be let go of when it has been answered. */
+export interface Http1Request extends ApiRequest {
+  readonly lifetime: RequestLifetime;
+  release(): void;
+}
+
 /** Makes a request of an HTTP/1.1 message. Undefined where its target is malformed. */
 export function http1Request(
   message: IncomingMessage,
   peer: PeerIdentity,
   upgradable: boolean,
-): (ApiRequest & { lifetime: RequestLifetime }) | undefined {
+): Http1Request | undefined {
   const url = message.url ?? "/";
   const target = parseTarget(url);
   if (!target) return undefined;
   const lifetime = new RequestLifetime();
-  message.socket.once("close", () => lifetime.end());
+  const { socket } = message;
+  const onClose = () => lifetime.gone();
+  socket.once("close", onClose);
   return {
     method: message.method ?? "GET",
     url,
@@ -31,6 +39,10 @@ export function http1Request(
     remoteAddress: peer.remoteAddress,
     upgradable,
     lifetime,
+    release() {
+      lifetime.answered();
+      socket.off("close", onClose);
+    },
   };
 }
 

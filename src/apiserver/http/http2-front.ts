@@ -13,7 +13,7 @@ export function http2Request(
   const target = parseTarget(url);
   if (!target) return undefined;
   const lifetime = new RequestLifetime();
-  stream.once("close", () => lifetime.end());
+  stream.once("close", () => lifetime.gone());
   return {
     method: headers[":method"] ?? "GET",
     url,

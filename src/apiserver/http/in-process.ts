@@ -1,7 +1,7 @@
 import type { UserInfo } from "../../api/user.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../client/transport.ts";
-import { bufferedBody } from "./body.ts";
-import { type ApiRequest, type BodyStream, type Handler, isStream, parseTarget } from "./exchange.ts";
+import { bufferedBody, writeChunks } from "./body.ts";
+import { type ApiRequest, type BodyStream, type Handler, isStream, parseTarget, type Reply } from "./exchange.ts";
 import { RequestLifetime } from "./request-lifetime.ts";
 
 /** Bytes queued for a reader in this process, beyond which a stream is told to wait. */
@@ -40,7 +40,7 @@ export function inProcessTransport(handler: Handler, user: UserInfo): Transport 
     },
     async close() {
       closed = true;
-      for (const lifetime of running) lifetime.end(new DOMException("the transport was closed", "AbortError"));
+      for (const lifetime of running) lifetime.gone(new DOMException("the transport was closed", "AbortError"));
     },
   };
 }
@@ -53,50 +53,48 @@ async function answer(
   running: Set<RequestLifetime>,
 ): Promise<TransportResponse> {
   running.add(lifetime);
-  const onAbort = () => lifetime.end(request.signal!.reason);
-  request.signal?.addEventListener("abort", onAbort, { once: true });
+  const { signal } = request;
+  const onAbort = () => lifetime.gone(signal!.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
   const finish = () => {
     running.delete(lifetime);
-    request.signal?.removeEventListener("abort", onAbort);
-    lifetime.end();
+    signal?.removeEventListener("abort", onAbort);
+    lifetime.answered();
   };
   try {
-    const aborted = rejection(lifetime.signal);
-    const reply = await Promise.race([handler(received), aborted.promise]);
-    aborted.release();
+    const reply = await (signal ? orAborted(handler(received), signal) : handler(received));
     const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(reply.headers)) {
-      headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    for (const name in reply.headers) {
+      const value = reply.headers[name]!;
+      headers[name] = typeof value === "string" ? value : value.join(", ");
     }
-    const { body } = reply;
-    if (body === undefined || request.method === "HEAD") {
-      finish();
-      return { status: reply.status, headers, body: nothing() };
+    const { body, status } = reply;
+    if (body !== undefined && isStream(body) && request.method !== "HEAD") {
+      return { status, headers, body: streamed(body, lifetime, finish) };
     }
-    if (isStream(body)) return { status: reply.status, headers, body: streamed(body, lifetime, finish) };
     finish();
-    return { status: reply.status, headers, body: pieces(body) };
+    if (body === undefined || isStream(body) || request.method === "HEAD") return { status, headers, body: nothing() };
+    return { status, headers, body: pieces(body) };
   } catch (error) {
     finish();
     throw error;
   }
 }
 
-function rejection(signal: AbortSignal): { promise: Promise<never>; release(): void } {
-  let onAbort: () => void = () => {};
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+/** The reply, or a rejection as soon as nobody waits for it any more. */
+function orAborted(reply: Promise<Reply>, signal: AbortSignal): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    reply.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
-  return { promise, release: () => signal.removeEventListener("abort", onAbort) };
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 async function* pieces(body: Uint8Array | readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   if (body instanceof Uint8Array) yield body;
-  else yield* body;
+  else yield* writeChunks(body);
 }
 
 /** Joins a pushing stream to a pulling reader. A reader that stops early ends the request. */
@@ -162,6 +160,8 @@ function streamed(body: BodyStream, lifetime: RequestLifetime, finish: () => voi
         wake = undefined;
       }
     } finally {
+      // A reader that stops early has gone away, as far as the stream is concerned.
+      if (state === "open") lifetime.gone();
       close();
     }
   })();

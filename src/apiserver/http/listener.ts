@@ -7,10 +7,10 @@ import { badRequest } from "../../api/status-error.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Network } from "../../base/network.ts";
-import type { Handler, Reply } from "./exchange.ts";
+import type { ApiRequest, Handler, Reply } from "./exchange.ts";
 import { http1Request, writeHttp1, writeRaw } from "./http1-front.ts";
 import { http2Request, writeHttp2 } from "./http2-front.ts";
-import type { PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
+import type { PeerIdentity } from "./request-lifetime.ts";
 import { statusReply } from "./status-reply.ts";
 
 /** As Go's server: the headers of one request together. */
@@ -78,8 +78,12 @@ export async function listen(
   const serveHttp1 = async (message: IncomingMessage, response: ServerResponse) => {
     const request = http1Request(message, peerOf(message.socket as TLSSocket), false);
     if (closing) response.setHeader("connection", "close");
-    const reply = await answer(handler, request);
-    await writeHttp1(response, reply, message.method ?? "GET");
+    try {
+      const reply = await answer(handler, request);
+      await writeHttp1(response, reply, message.method ?? "GET");
+    } finally {
+      request?.release();
+    }
   };
   const serveUpgrade = async (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
@@ -92,6 +96,7 @@ export async function listen(
     const request = http2Request(stream, headers, peerOf(stream.session!.socket as unknown as TLSSocket));
     const reply = await answer(handler, request);
     await writeHttp2(stream, reply, headers[":method"] ?? "GET");
+    request?.lifetime.answered();
   };
   const guard = (promise: Promise<void>, destroy: () => void) =>
     promise.catch((error) => {
@@ -162,10 +167,7 @@ export async function listen(
 
 type UpgradeListener = (message: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-async function answer(
-  handler: Handler,
-  request: (Parameters<Handler>[0] & { lifetime: RequestLifetime }) | undefined,
-): Promise<Reply> {
+async function answer(handler: Handler, request: ApiRequest | undefined): Promise<Reply> {
   if (!request) return statusReply(badRequest("malformed request target"));
   return handler(request);
 }

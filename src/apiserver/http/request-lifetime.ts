@@ -9,22 +9,33 @@ export interface PeerIdentity {
   remoteAddress?: string;
 }
 
-/** Ends with the client's connection or stream. The signal is only made when somebody asks for it. */
+/**
+ * Lasts as long as somebody waits for the answer. The signal is only made when it is asked for, which few requests do:
+ * making one, and aborting it, costs more than answering from memory.
+ */
 export class RequestLifetime {
   #controller: AbortController | undefined;
-  #ended: Error | undefined;
+  #state: "running" | "answered" | "gone" = "running";
+  #reason: unknown;
 
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#ended) this.#controller.abort(this.#ended);
+      if (this.#state === "gone") this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
 
-  end(reason: Error = new DOMException("the client has gone away", "AbortError")): void {
-    if (this.#ended) return;
-    this.#ended = reason;
-    this.#controller?.abort(reason);
+  /** The answer is complete: nothing is left to be aborted. */
+  answered(): void {
+    if (this.#state === "running") this.#state = "answered";
+  }
+
+  /** The client has gone away before it had its answer. */
+  gone(reason?: unknown): void {
+    if (this.#state !== "running") return;
+    this.#state = "gone";
+    this.#reason = reason ?? new DOMException("the client has gone away", "AbortError");
+    this.#controller?.abort(this.#reason);
   }
 }

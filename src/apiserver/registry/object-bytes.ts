@@ -25,17 +25,15 @@ export class ServedForm {
 
   /** The object with its resource version, in pieces to be joined. Undefined where the bytes begin otherwise. */
   object(stored: Uint8Array, revision: number): readonly [Uint8Array, Uint8Array, Uint8Array] | undefined {
-    const rest = this.#rest(stored);
+    const rest = this.rest(stored);
     return rest && [this.#head, Buffer.from(`"resourceVersion":"${revision}",`), rest];
   }
 
-  /** The same without kind and apiVersion, as lists carry their items. */
-  item(stored: Uint8Array, revision: number): readonly [Uint8Array, Uint8Array] | undefined {
-    const rest = this.#rest(stored);
-    return rest && [Buffer.from(`{"metadata":{"resourceVersion":"${revision}",`), rest];
-  }
-
-  #rest(stored: Uint8Array): Uint8Array | undefined {
+  /**
+   * What follows the beginning, for an item of a list, which has `{"metadata":{"resourceVersion":"7",` in front of it
+   * instead. Undefined where the bytes begin otherwise.
+   */
+  rest(stored: Uint8Array): Uint8Array | undefined {
     const length = this.#head.length;
     // An object without any metadata would need no comma; there is none, as a name is required.
     if (stored[length] === CLOSING_BRACE || this.#head.compare(stored, 0, length) !== 0) return undefined;
