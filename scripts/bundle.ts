@@ -1,14 +1,23 @@
-/** Makes dist/: the CLI with everything in it, and the workers that run beside it, for Node 24. */
-import { rmSync } from "node:fs";
+/**
+ * Makes dist/: the CLI with everything in it, and the workers that run beside it, for Node 24. Programs that run from an
+ * older bundle go on reading their own chunks: those stay for a while. `--clean` leaves nothing but the new bundle.
+ */
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
+/** How long the chunks of older bundles stay. */
+const KEEP_MS = 7 * 86_400_000;
+
 const root = join(import.meta.dirname, "..");
-rmSync(join(root, "dist"), { recursive: true, force: true });
+const dist = join(root, "dist");
+const fresh = join(root, `.node/bundle-${process.pid}`);
+const started = new Date();
+rmSync(fresh, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
   entryPoints: { knarr: "src/cli/main.ts", "store-worker": "src/store/embedded/worker.ts" },
-  outdir: "dist",
+  outdir: fresh,
   bundle: true,
   // Rarely used parts become chunks of their own, read only when they are asked for.
   splitting: true,
@@ -25,3 +34,17 @@ await build({
   },
   logLevel: "warning",
 });
+
+if (process.argv.includes("--clean")) rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+// Chunks first: whoever reads the entry finds what it names. Each file is replaced in one step.
+const isEntry = (file: string) => file === "knarr.js" || file === "store-worker.js";
+const files = readdirSync(fresh).sort((a, b) => Number(isEntry(a)) - Number(isEntry(b)));
+for (const file of files) renameSync(join(fresh, file), join(dist, file));
+// A source that changed meanwhile must count as newer than the bundle.
+utimesSync(join(dist, "knarr.js"), started, started);
+rmSync(fresh, { recursive: true });
+for (const file of readdirSync(dist)) {
+  const path = join(dist, file);
+  if (!files.includes(file) && Date.now() - statSync(path).mtimeMs > KEEP_MS) rmSync(path);
+}

@@ -24,6 +24,11 @@ interface Schema {
   "x-kubernetes-patch-merge-key"?: string;
   "x-kubernetes-unions"?: unknown;
 }
+interface Operation {
+  "x-kubernetes-action"?: string;
+  "x-kubernetes-group-version-kind": { group: string; version: string; kind: string };
+  responses: { "200": { schema: { $ref: string } } };
+}
 interface GoField {
   type?: string;
   ptr?: 1;
@@ -195,6 +200,15 @@ write("definitions.json", {
 const { groups, resources }: { groups: unknown[]; resources: Record<string, unknown>[] } = read(
   join(source, "resources.json"),
 );
+/** What a deletion answers, the deleted object or a Status, is told only by the paths. */
+for (const item of Object.values(read(join(source, "openapi-v2.json")).paths) as Record<string, Operation>[]) {
+  const operation = item.delete;
+  if (operation?.["x-kubernetes-action"] !== "delete") continue;
+  const { group, version, kind } = operation["x-kubernetes-group-version-kind"];
+  if (operation.responses["200"].schema.$ref.endsWith(".meta.v1.Status")) continue;
+  const resource = resources.find((one) => one.group === group && one.version === version && one.kind === kind);
+  resource!.returnsDeleted = true;
+}
 const list = (items: unknown[]) => `[\n${items.map((item) => JSON.stringify(item)).join(",\n")}\n]`;
 write("resources.json", { groups: list(groups), resources: list(resources) });
 console.log(
