@@ -12,6 +12,8 @@ import { podGarbageCollector } from "./pod-garbage-collector.ts";
 import { replicaSetController, replicationControllerController } from "./replica-set/controller.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { statefulSetController } from "./stateful-set/controller.ts";
+import { claimProtectionController, volumeProtectionController } from "./storage-protection.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
 
 /** Every controller there is, by upstream's names. */
@@ -26,9 +28,12 @@ export const allControllers: readonly ControllerDefinition[] = [
   deploymentController,
   jobController,
   daemonSetController,
+  statefulSetController,
   garbageCollector,
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,
   clusterRoleAggregationController,
+  claimProtectionController,
+  volumeProtectionController,
 ];

@@ -2,15 +2,18 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
   configMaps,
+  daemonSets,
   deployments,
   endpointSlices,
   jobs,
   namespaces,
   nodes,
+  persistentVolumeClaims,
   pods,
   replicaSets,
   serviceAccounts,
   services,
+  statefulSets,
 } from "../../src/api/resource-types.ts";
 import { isNotFound } from "../../src/api/status-error.ts";
 import type { Client } from "../../src/client/client.ts";
@@ -151,6 +154,69 @@ suite("the controllers on a real API server, each with the rights of its own acc
       );
       assert.equal(done?.status?.succeeded, 5);
       assert.equal(done?.status?.completedIndexes, "0-4");
+      stop.abort();
+      await node;
+      assert.deepEqual(cluster.complaints, []);
+    }),
+  );
+
+  test("a StatefulSet with claims and a DaemonSet come up, are rolled, and go", { timeout: 30_000 }, () =>
+    withCluster({}, async (cluster) => {
+      const { admin } = cluster;
+      const stop = new AbortController();
+      await shop(cluster);
+      const node = playNode(admin, stop.signal);
+      const metadata = { name: "db", namespace: "shop" };
+      const template = (image: string) => ({
+        metadata: { labels: { app: "db" } },
+        spec: { containers: [{ name: "c", image }] },
+      });
+      await admin.resource(statefulSets).create({
+        metadata,
+        spec: {
+          replicas: 2,
+          serviceName: "db",
+          selector: { matchLabels: { app: "db" } },
+          template: template("v1"),
+          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
+          volumeClaimTemplates: [
+            {
+              metadata: { name: "data" },
+              spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+            },
+          ],
+        },
+      });
+      const labels = { app: "agent" };
+      await admin.resource(daemonSets).create({
+        metadata: { name: "agent", namespace: "shop" },
+        spec: {
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "v1" }] } },
+        },
+      });
+      await waitFor(admin, statefulSets, "db", "shop", (set) => set?.status?.availableReplicas === 2);
+      await waitFor(admin, daemonSets, "agent", "shop", (set) => set?.status?.numberAvailable === 1);
+      const present = await admin.resource(statefulSets).get("db", "shop");
+      await admin.resource(statefulSets).update({ ...present, spec: { ...present.spec!, template: template("v2") } });
+      await waitFor(
+        admin,
+        statefulSets,
+        "db",
+        "shop",
+        (set) => set?.status?.currentRevision !== present.status?.currentRevision,
+      );
+      const daemon = await admin.resource(daemonSets).get("agent", "shop");
+      const spec = { ...daemon.spec!, template: { ...daemon.spec!.template, spec: template("v2").spec } };
+      await admin.resource(daemonSets).update({ ...daemon, spec });
+      await waitFor(admin, daemonSets, "agent", "shop", (set) => {
+        const { observedGeneration, updatedNumberScheduled, numberAvailable } = set?.status ?? {};
+        return (
+          observedGeneration === set?.metadata?.generation && updatedNumberScheduled === 1 && numberAvailable === 1
+        );
+      });
+      await admin.resource(statefulSets).delete("db", "shop");
+      await waitFor(admin, persistentVolumeClaims, "data-db-0", "shop", (claim) => claim === undefined);
       stop.abort();
       await node;
       assert.deepEqual(cluster.complaints, []);
