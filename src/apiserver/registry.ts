@@ -1,30 +1,26 @@
 import { jsonEqual } from "../api/json-equal.ts";
 import { apiVersionOf, type UnknownObject } from "../api/object.ts";
-import type { FieldError, ResourceDefinition, WriteContext } from "../api/resource-definition.ts";
-import { alreadyExists, conflict, invalid, notFound, StatusError, type Subject } from "../api/status-error.ts";
+import type { ResourceDefinition } from "../api/resource-definition.ts";
+import { alreadyExists, notFound, StatusError, type Subject } from "../api/status-error.ts";
 import type { DeleteOptions, ObjectMeta } from "../api/types/meta.v1.ts";
 import type { Clock } from "../base/clock.ts";
 import { cloneJson } from "../base/clone.ts";
 import type { Random } from "../base/random.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission/admission.ts";
 import { admit, validateAdmission } from "./registry/admission-chain.ts";
-import { type DeletionPlan, planDeletion } from "./registry/deletion.ts";
+import type { DeletionPlan } from "./registry/deletion.ts";
 import { detachedObject } from "./registry/detached-object.ts";
 import { generateName, NAME_ATTEMPTS } from "./registry/generate-name.ts";
 import type { Finish, KindHooks } from "./registry/kind-hooks.ts";
-import { carryMetadata, dropDuplicateOwners, initialMetadata, settleNamespace } from "./registry/metadata.ts";
-import { validateMetadata, validateMetadataUpdate } from "./registry/metadata-validation.ts";
+import { dropDuplicateOwners, initialMetadata, settleNamespace } from "./registry/metadata.ts";
 import { ServedForm, storedBytes } from "./registry/object-bytes.ts";
-import { restrictToPart } from "./registry/parts.ts";
-import { checkDeletePreconditions, checkUid, MODIFIED_MESSAGE } from "./registry/precondition.ts";
+import { checkDeletePreconditions, checkUid } from "./registry/precondition.ts";
+import { Strategy, unchanged } from "./registry/strategy.ts";
 import type { WriteRequest } from "./registry/write-request.ts";
 import type { CachedObject, ListOptions, ResourceCache } from "./watch-cache/watch-cache.ts";
 
 /** Deletions of a collection that run at once. */
 const COLLECTION_WORKERS = 16;
-
-/** Kinds whose clients may set the status at creation; all others begin with what their definition says. */
-const STATUS_AT_CREATION = new Set(["nodes"]);
 
 export interface RegistryOptions {
   definition: ResourceDefinition;
@@ -57,7 +53,7 @@ export class Registry {
   readonly #admission: readonly AdmissionPlugin[];
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #tracksGeneration: boolean;
+  readonly #strategy: Strategy;
 
   constructor(options: RegistryOptions) {
     this.definition = options.definition;
@@ -66,10 +62,10 @@ export class Registry {
     this.#admission = options.admission;
     this.#clock = options.clock;
     this.#random = options.random;
-    const { type, generation, hasStatus } = options.definition;
+    const { type } = options.definition;
     this.subject = { group: type.group, resource: type.resource };
     this.served = new ServedForm({ kind: type.kind, apiVersion: apiVersionOf(type) });
-    this.#tracksGeneration = generation ?? hasStatus ?? false;
+    this.#strategy = new Strategy(options.definition, this.#hooks, options.clock);
   }
 
   /** One object; see ResourceCache.get. Throws a 404 where there is none. */
@@ -106,12 +102,12 @@ export class Registry {
     const attributes = this.#attributes("CREATE", object, undefined, metadata.name ?? "", metadata.namespace, request);
     await admit(this.#admission, attributes);
     if (base !== "" && !metadata.name) metadata.name = generateName(base, this.#random);
-    initialMetadata(metadata, this.#tracksGeneration, this.#clock.now(), this.#random);
+    initialMetadata(metadata, this.#strategy.tracksGeneration, this.#clock.now(), this.#random);
     this.#warnOwners(metadata, request);
 
     const finish = this.#hooks.beginCreate?.(object, request) ?? nothingToFinish;
     return this.#finishing(finish, async () => {
-      this.#prepareForCreate(object, request);
+      this.#strategy.prepareForCreate(object, request);
       await validateAdmission(this.#admission, { ...attributes, name: metadata.name ?? "" });
       const key = this.cache.key(metadata.name!, metadata.namespace);
       if (request.dryRun) {
@@ -122,21 +118,6 @@ export class Registry {
       if (!result.swapped) throw alreadyExists(this.subject, metadata.name!);
       return result.written!;
     });
-  }
-
-  /** Strategy and validation of a new object; throws a 422. */
-  #prepareForCreate(object: UnknownObject, request: WriteRequest): void {
-    const { definition } = this;
-    const context = this.#context(request);
-    if (definition.hasStatus && !STATUS_AT_CREATION.has(definition.type.resource)) delete object["status"];
-    definition.prepareForCreate?.(object, context);
-    const { namespaced } = definition.type;
-    const errors = [
-      ...validateMetadata(object.metadata ?? {}, { namespaced, nameFormat: definition.nameFormat }),
-      ...(definition.validate?.(object, context) ?? []),
-    ];
-    this.#refuse(object.metadata?.name ?? "", errors);
-    for (const warning of definition.warnings?.(object, undefined) ?? []) request.warn(warning);
   }
 
   /**
@@ -194,7 +175,7 @@ export class Registry {
     const oldMetadata = old.metadata as ObjectMeta;
     const name = current.name;
     if (metadata.uid) checkUid(this.subject, current.key, name, metadata.uid, oldMetadata.uid ?? "");
-    this.#checkVersion(metadata, current);
+    this.#strategy.checkVersion(metadata, current);
     this.#warnOwners(metadata, request);
 
     const attributes = this.#attributes("UPDATE", object, old, name, current.namespace, request);
@@ -202,9 +183,9 @@ export class Registry {
     this.#warnOwners(metadata, request);
     const finish = this.#hooks.beginUpdate?.(object, old, request) ?? nothingToFinish;
     return this.#finishing(finish, async () => {
-      this.#prepareForUpdate(object, old, request);
+      this.#strategy.prepareForUpdate(object, old, request);
       await validateAdmission(this.#admission, attributes);
-      if (this.#removeOnUpdate(object)) {
+      if (this.#strategy.removeOnUpdate(object)) {
         if (request.dryRun) return { done: detachedObject(object, current.revision) };
         const removed = await this.cache.compareAndSwap(current.key, current.revision, null);
         if (!removed.swapped) return { current: removed.current };
@@ -216,32 +197,6 @@ export class Registry {
       const result = await this.cache.compareAndSwap(current.key, current.revision, storedBytes(object), object);
       return result.swapped ? { done: result.written! } : { current: result.current };
     });
-  }
-
-  /** Strategy and validation of an update; throws a 422. */
-  #prepareForUpdate(object: UnknownObject, old: UnknownObject, request: WriteRequest): void {
-    const { definition } = this;
-    const { subresource } = request;
-    const context = this.#context(request);
-    const metadata = object.metadata as ObjectMeta;
-    const oldMetadata = old.metadata as ObjectMeta;
-    restrictToPart(object, old, subresource, definition.hasStatus ?? false);
-    carryMetadata(metadata, oldMetadata);
-    delete metadata.resourceVersion;
-    const status = subresource === "status";
-    if (status) definition.prepareForStatusUpdate?.(object, old, context);
-    else definition.prepareForUpdate?.(object, old, context);
-    if (this.#tracksGeneration && !status && bodyChanged(object, old)) {
-      metadata.generation = (oldMetadata.generation ?? 0) + 1;
-    }
-    const errors = validateMetadataUpdate(metadata, oldMetadata);
-    if (status) errors.push(...(definition.validateStatusUpdate?.(object, old, context) ?? []));
-    else {
-      errors.push(...(definition.validate?.(object, context) ?? []));
-      errors.push(...(definition.validateUpdate?.(object, old, context) ?? []));
-    }
-    this.#refuse(metadata.name ?? "", errors);
-    for (const warning of definition.warnings?.(object, old) ?? []) request.warn(warning);
   }
 
   /**
@@ -288,7 +243,11 @@ export class Registry {
       if (!admitted) await admit(this.#admission, attributes);
       admitted = true;
       await validateAdmission(this.#admission, attributes);
-      const result = await this.#deleteOnce(current, this.#planDeletion(current.object, options), request.dryRun);
+      const result = await this.#deleteOnce(
+        current,
+        this.#strategy.planDeletion(current.object, options),
+        request.dryRun,
+      );
       if ("done" in result) return { object: result.done, removed: result.removed };
       current = result.current;
     }
@@ -319,18 +278,6 @@ export class Registry {
     return { done: current, removed: true };
   }
 
-  #planDeletion(object: UnknownObject, options: DeleteOptions): DeletionPlan {
-    const now = this.#clock.now();
-    const special = this.#hooks.planDeletion?.(object, options, now);
-    if (special) return special;
-    const { definition } = this;
-    const grace = definition.gracePeriodSeconds
-      ? (requested: number | undefined) => definition.gracePeriodSeconds!(object, requested)
-      : undefined;
-    const defaultPropagation = definition.defaultPropagation ?? "Background";
-    return planDeletion(object, options, { gracePeriodSeconds: grace, defaultPropagation }, now);
-  }
-
   /** Deletes what a list selects; returns what was selected. Objects that others delete meanwhile don't matter. */
   async deleteCollection(
     selection: ListOptions,
@@ -352,42 +299,9 @@ export class Registry {
     return { items: list.items, resourceVersion: list.resourceVersion };
   }
 
-  #removeOnUpdate(object: UnknownObject): boolean {
-    const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata ?? {};
-    if (!deletionTimestamp || finalizers?.length) return false;
-    return this.#hooks.removeOnUpdate?.(object) ?? deletionGracePeriodSeconds === 0;
-  }
-
-  #checkVersion(metadata: ObjectMeta, current: CachedObject): void {
-    const { resourceVersion } = metadata;
-    if (!resourceVersion || resourceVersion === "0") {
-      if (this.definition.unconditionalUpdate !== false) return;
-      this.#refuse(current.name, [
-        {
-          type: "FieldValueInvalid",
-          field: "metadata.resourceVersion",
-          message: "Invalid value: 0x0: must be specified for an update",
-        },
-      ]);
-    } else if (resourceVersion !== String(current.revision)) {
-      throw conflict(this.subject, current.name, MODIFIED_MESSAGE);
-    }
-  }
-
-  #refuse(name: string, errors: readonly FieldError[]): void {
-    if (errors.length === 0) return;
-    const { group, kind } = this.definition.type;
-    const causes = errors.map(({ type, message, field }) => ({ reason: type, message, field }));
-    throw invalid({ group, kind }, name, causes);
-  }
-
   #warnOwners(metadata: ObjectMeta, request: WriteRequest): void {
     const warning = dropDuplicateOwners(metadata);
     if (warning) request.warn(warning);
-  }
-
-  #context(request: WriteRequest): WriteContext {
-    return { now: this.#clock.now(), user: request.user, subresource: request.subresource };
   }
 
   #attributes(
@@ -428,27 +342,6 @@ export class Registry {
 }
 
 const nothingToFinish: Finish = () => {};
-
-/** Whether anything but the metadata and the status differs. */
-function bodyChanged(object: UnknownObject, old: UnknownObject): boolean {
-  for (const key of new Set([...Object.keys(object), ...Object.keys(old)])) {
-    if (key === "metadata" || key === "status" || key === "apiVersion" || key === "kind") continue;
-    if (!jsonEqual(object[key], old[key])) return true;
-  }
-  return false;
-}
-
-/** Whether an update comes to nothing. New times in managedFields alone are no change. */
-function unchanged(object: UnknownObject, old: UnknownObject): boolean {
-  for (const key of new Set([...Object.keys(object), ...Object.keys(old)])) {
-    if (key !== "metadata" && !jsonEqual(object[key], old[key])) return false;
-  }
-  const { managedFields, resourceVersion: _version, ...metadata } = object.metadata ?? {};
-  const { managedFields: oldManaged, resourceVersion: _oldVersion, ...oldMetadata } = old.metadata ?? {};
-  return jsonEqual(metadata, oldMetadata) && jsonEqual(withoutTimes(managedFields), withoutTimes(oldManaged));
-}
-
-const withoutTimes = (entries: ObjectMeta["managedFields"]) => entries?.map(({ time: _, ...entry }) => entry) ?? [];
 
 function withoutVersion(object: UnknownObject): UnknownObject {
   const { resourceVersion: _, ...metadata } = object.metadata as ObjectMeta;
