@@ -50,7 +50,7 @@ export interface Runtime {
   stats(): Promise<ContainerStats[]>;
   /**
    * Calls back soon after a container or sandbox changed state by itself; a hint only: look at the state itself. An
-   * empty id: hints may have been missed, look at everything.
+   * empty id: hints may have been missed (as before the subscription held), look at everything.
    */
   subscribe(onChange: (id: string) => void): { close(): void };
   close(): Promise<void>;
