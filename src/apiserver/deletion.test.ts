@@ -3,8 +3,8 @@ import { after, before, test } from "node:test";
 import type { UnknownObject } from "../api/object.ts";
 import type { ObjectMeta, Status } from "../api/types/meta.v1.ts";
 import { virtualClock } from "../base/virtual-clock.ts";
-import type { ApiServer } from "./server.ts";
 import { send, testServer } from "./server.fixture.ts";
+import type { ApiServer } from "./server.ts";
 
 const clock = virtualClock(Date.UTC(2026, 0, 1));
 let server: ApiServer;
@@ -163,7 +163,13 @@ test("an eviction asks the disruption budget", async () => {
   const early = await evict();
   assert.equal(early.status, 429);
   assert.match(early.json.details!.causes![0]!.message!, /still being processed/);
-  const status = { observedGeneration: 1, disruptionsAllowed: 0, desiredHealthy: 1, currentHealthy: 1, expectedPods: 1 };
+  const status = {
+    observedGeneration: 1,
+    disruptionsAllowed: 0,
+    desiredHealthy: 1,
+    currentHealthy: 1,
+    expectedPods: 1,
+  };
   const { json: full } = await call("PUT", `${budgets}/b/status`, { ...budget, status });
   const refused = await evict();
   assert.equal(refused.json.message, "Cannot evict pod as it would violate the pod's disruption budget.");

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect as connectHttp2 } from "node:http2";
-import { request as httpsRequest } from "node:https";
+import { Agent, request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -199,7 +199,12 @@ test("a server that closes ends its watches, lets requests finish, and frees the
   await new Promise((resolve) => stream.on("response", resolve));
   const ended = new Promise((resolve) => stream.on("end", resolve));
   stream.resume();
-  await Promise.all([other.server.close(), ended]);
+  // A connection that waits for its next request must not hold up the end either.
+  const agent = new Agent({ keepAlive: true });
+  const idle = { agent, port: other.port, ca, cert: certificatePem, key: privateKeyPem };
+  assert.equal((await http1("/livez", idle)).status, 200);
+  await Promise.all([other.server.close(60_000), ended]);
+  agent.destroy();
   await assert.rejects(
     new Promise((resolve, reject) =>
       connectTls({ host: "127.0.0.1", port: other.port }, () => resolve(0)).on("error", reject),

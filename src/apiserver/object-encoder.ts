@@ -29,7 +29,8 @@ export function encodeObject(resource: ServedResource, cached: CachedObject, opt
 /** A whole list. */
 export function encodeList(resource: ServedResource, list: CachedList, options: EncodeOptions): Bytes {
   const { encoding, include, now } = options;
-  const metadata: Record<string, unknown> = { resourceVersion: String(list.resourceVersion) };
+  const metadata: Record<string, unknown> =
+    list.resourceVersion === 0 ? {} : { resourceVersion: String(list.resourceVersion) };
   if (list.continue) metadata["continue"] = list.continue;
   if (list.remainingItemCount !== undefined) metadata["remainingItemCount"] = list.remainingItemCount;
   if (encoding.shape === "table") {
@@ -80,7 +81,7 @@ function joinItems(
   for (let index = 0; index < items.length; index++) {
     const item = items[index]!;
     if (index > 0) out.text(",");
-    const rest = resource.conversion ? undefined : served.rest(item.value);
+    const rest = resource.conversion || item.revision === 0 ? undefined : served.rest(item.value);
     if (rest) {
       out.text(`{"metadata":{"resourceVersion":"${item.revision}",`);
       out.bytes(rest);

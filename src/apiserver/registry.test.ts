@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { UnknownObject } from "../api/object.ts";
 import type { Status } from "../api/types/meta.v1.ts";
-import type { ApiServer } from "./server.ts";
 import { send, testServer } from "./server.fixture.ts";
+import type { ApiServer } from "./server.ts";
 
 let server: ApiServer;
 before(() => {
@@ -208,7 +208,9 @@ test("server-side apply creates, updates and tells of conflicts", async () => {
 
 test("repeated owners are dropped with a warning", async () => {
   const owner = { apiVersion: "v1", kind: "Pod", name: "p", uid: "u" };
-  const created = await call("POST", CONFIG_MAPS, { metadata: { name: "owned", ownerReferences: [owner, { ...owner }] } });
+  const created = await call("POST", CONFIG_MAPS, {
+    metadata: { name: "owned", ownerReferences: [owner, { ...owner }] },
+  });
   assert.equal(created.json.metadata?.ownerReferences?.length, 1);
   assert.match(created.headers["warning"] ?? "", /^299 - "\.metadata\.ownerReferences contains duplicate entries/);
 });

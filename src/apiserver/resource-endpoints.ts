@@ -32,6 +32,12 @@ const OBJECT_VERBS: Verbs = {
 const PART_VERBS: Verbs = { get: getObject, update: updateObject, patch };
 const SCALE_VERBS: Verbs = { get: getScale, update: updateScale, patch: patchScale };
 
+/** Told to each client, but not to the parts of this process. */
+const DEPRECATED: Readonly<Record<string, string>> = {
+  "componentstatuses.": "v1 ComponentStatus is deprecated in v1.19+",
+  "endpoints.": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+};
+
 /** What answers requests for a resource, chosen by what was found in the path. */
 export function resourceEndpoints(options: {
   catalogue: ResourceCatalogue;
@@ -65,6 +71,8 @@ export function resourceEndpoints(options: {
     const allowed = subresource ? subresource.verbs : resource.verbs;
     const endpoint = allowed.includes(info.verb) ? verbs[info.verb] : undefined;
     if (!endpoint) throw methodNotSupported(resource.subject, info.verb);
+    const deprecated = DEPRECATED[`${type.resource}.${type.group}`];
+    if (deprecated && !context.request.identity) context.warnings.push(deprecated);
     return endpoint({ context, resource, subresource, namespace, name: info.name, services });
   };
 }

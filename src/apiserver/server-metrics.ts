@@ -1,4 +1,4 @@
-import { METRICS_CONTENT_TYPE, type MetricsRegistry } from "../base/metrics.ts";
+import { type Counter, type Histogram, METRICS_CONTENT_TYPE, type MetricsRegistry } from "../base/metrics.ts";
 import type { InFlight } from "./filters/max-in-flight.ts";
 import type { Reply } from "./http/exchange.ts";
 import { isLongRunning, type RequestInfo } from "./request-info.ts";
@@ -41,6 +41,7 @@ export function serverMetrics(
   const memory = registry.gauge("process_resident_memory_bytes", "Resident memory size in bytes.");
   const cpu = registry.counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.");
   let cpuSeconds = 0;
+  const series = new Map<string, Series>();
   registry.onCollect(() => {
     current.with("readOnly").set(inFlight.reading);
     current.with("mutating").set(inFlight.mutating);
@@ -56,27 +57,34 @@ export function serverMetrics(
       }
     }
   });
+  const seriesOf = (info: RequestInfo, dryRun: string): Series => {
+    const { group, version, resource, subresource } = info;
+    const verb = info.verb.toUpperCase();
+    // Paths and unknown resources come from clients: they must not become series without end.
+    const served = info.isResource ? catalogue.find(group, version, resource) : undefined;
+    const scope = !served ? "" : info.name ? "resource" : info.namespace ? "namespace" : "cluster";
+    const below = served?.subresources.has(subresource) ? subresource : "";
+    const labelled = served
+      ? [verb, dryRun === "All" ? dryRun : "", group, version, resource, below, scope, "apiserver"]
+      : [METHODS.has(verb) ? verb : "other", "", "", "", "", "", "", "apiserver"];
+    const key = labelled.join("/");
+    let found = series.get(key);
+    if (!found) {
+      found = { labels: labelled, duration: duration.with(...labelled), codes: new Map() };
+      series.set(key, found);
+    }
+    return found;
+  };
   return {
     observe(info, dryRun, status, seconds) {
-      const { group, version, resource, subresource } = info;
-      const verb = info.verb.toUpperCase();
-      // Paths and unknown resources come from clients: they must not become series without end.
-      const served = info.isResource ? catalogue.find(group, version, resource) : undefined;
-      const scope = !served ? "" : info.name ? "resource" : info.namespace ? "namespace" : "cluster";
-      const values = served
-        ? [
-            verb,
-            dryRun,
-            group,
-            version,
-            resource,
-            served.subresources.has(subresource) ? subresource : "",
-            scope,
-            "apiserver",
-          ]
-        : [METHODS.has(verb) ? verb : "other", "", "", "", "", "", "", "apiserver"];
-      total.with(...values, String(status)).add();
-      if (!isLongRunning(info)) duration.with(...values).observe(seconds);
+      const { codes, labels, duration } = seriesOf(info, dryRun);
+      let counter = codes.get(status);
+      if (!counter) {
+        counter = total.with(...labels, String(status));
+        codes.set(status, counter);
+      }
+      counter.add();
+      if (!isLongRunning(info)) duration.observe(seconds);
     },
     reply: () => ({
       status: 200,
@@ -84,6 +92,13 @@ export function serverMetrics(
       body: Buffer.from(registry.render()),
     }),
   };
+}
+
+/** The series of one kind of request. */
+interface Series {
+  readonly labels: readonly string[];
+  readonly duration: Histogram;
+  readonly codes: Map<number, Counter>;
 }
 
 const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT"]);

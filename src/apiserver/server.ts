@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
-import { podDisruptionBudgets, pods, resourceQuotas, services } from "../api/resource-types.ts";
+import { endpoints, podDisruptionBudgets, pods, resourceQuotas, services } from "../api/resource-types.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { UserInfo } from "../api/user.ts";
@@ -21,6 +21,7 @@ import { MASTERS_GROUP } from "./authorization/union.ts";
 import { reconcileKubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { ensureServiceCidr } from "./bootstrap/service-cidr.ts";
 import { ensurePriorityClasses, ensureSystemNamespaces } from "./bootstrap/system-objects.ts";
+import { componentStatusEndpoints } from "./component-statuses.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
@@ -118,7 +119,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const ranges = (options.serviceClusterIpRanges ?? [DEFAULT_CLUSTER_IP_RANGE]).map(parseRange);
   const portRange = parsePortRange(options.serviceNodePortRange ?? DEFAULT_NODE_PORT_RANGE);
   const addresses = new ServiceAddresses(ranges, portRange, random);
-  const hooks: Readonly<Record<string, KindHooks>> = { "namespaces.": namespaceHooks, "services.": addresses.hooks() };
+  // As upstream: a Service made anew under the name must not find the old endpoints.
+  const removeEndpoints = async ({ metadata }: Service) => {
+    const { cache } = registryOf(endpoints);
+    const key = cache.key(metadata?.name ?? "", metadata?.namespace);
+    const found = await cache.get(key);
+    if (found) await cache.compareAndSwap(key, found.revision, null);
+  };
+  const hooks: Readonly<Record<string, KindHooks>> = {
+    "namespaces.": namespaceHooks,
+    "services.": addresses.hooks(removeEndpoints),
+  };
   const catalogue = builtInCatalogue(resourceDefinition, (definition) => {
     const cache = caches.open(cacheOptions(definition));
     const { group, resource } = definition.type;
@@ -151,6 +162,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     evictionResource({ pod, budget, lookup, clock }),
   ];
   const special = specialEndpoints(virtual);
+  const storeAnswers = async () => void (await store.revision());
+  special.set("componentstatuses.", componentStatusEndpoints([{ name: "etcd-0", check: storeAnswers }]));
   const { shortestWatchSeconds = SHORTEST_WATCH_SECONDS } = options;
   if (network && options.kubeletClient) {
     const proxy = { network, lookup, kubelets: options.kubeletClient };
@@ -204,7 +217,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
 
   checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
-  checks.add({ name: "etcd", check: async () => void (await store.revision()) }, ["livez", "readyz"]);
+  checks.add({ name: "etcd", check: storeAnswers }, ["livez", "readyz"]);
   checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
   const postStart: PostStartHook[] = [
     { name: "start-system-namespaces-controller", run: ensureSystemNamespaces },

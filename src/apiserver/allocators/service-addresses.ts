@@ -31,8 +31,8 @@ export class ServiceAddresses {
     for (const port of portsOf(service)) ignoreTaken(() => this.#ports.take(port));
   }
 
-  /** The engine's hooks for Services. */
-  hooks(): KindHooks {
+  /** The engine's hooks for Services. `afterDelete` is called once the addresses of a deleted one are free. */
+  hooks(afterDelete: (service: Service) => Promise<void>): KindHooks {
     return kindHooks<Service>({
       beginCreate: (service, { dryRun }) => {
         settleFamilies(service, undefined, this.#families());
@@ -54,6 +54,7 @@ export class ServiceAddresses {
       },
       afterDelete: (service) => {
         this.#release(addressesOf(service), portsOf(service));
+        return afterDelete(service);
       },
     });
   }

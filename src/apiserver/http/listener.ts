@@ -22,6 +22,8 @@ export const REQUEST_TIMEOUT_MS = 120_000;
 export const KEEP_ALIVE_TIMEOUT_MS = 180_000;
 /** How long a TLS handshake may take. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Silence on a connection after which the other side is asked whether it is still there. */
+const TCP_KEEP_ALIVE_MS = 30_000;
 /** Streams on one HTTP/2 connection: enough for all watches of a component. The limits on requests in flight protect the server. */
 export const MAX_CONCURRENT_STREAMS = 1000;
 /** Node refuses new streams while a session holds more than this many MB: room for several big lists. */
@@ -42,8 +44,6 @@ export interface ListenOptions {
 
 export interface Listener {
   readonly address: AddressInfo;
-  /** Serves a new certificate from the next connection on. */
-  setCertificate(certificate: string | Buffer, key: string | Buffer): void;
   /** Takes no new connections, ends idle ones, and resolves when all are gone; after `graceMs` they are broken off. */
   close(graceMs: number): Promise<void>;
 }
@@ -54,9 +54,10 @@ export async function listen(
   options: ListenOptions,
   { network, clock, logger }: { network: Network; clock: Clock; logger: Logger },
 ): Promise<Listener> {
-  const secure = { cert: options.certificate, key: options.key, ca: options.clientCa };
   const server = network.http2.createSecureServer({
-    ...secure,
+    cert: options.certificate,
+    key: options.key,
+    ca: options.clientCa,
     allowHTTP1: true,
     requestCert: options.clientCa !== undefined,
     rejectUnauthorized: false,
@@ -71,22 +72,29 @@ export async function listen(
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     } as object),
   });
-  const sockets = new Set<Socket>();
+  /** Requests being served, by connection; those of HTTP/2 are not counted, as its sessions end gracefully by themselves. */
+  const sockets = new Map<Socket, number>();
   const sessions = new Set<ServerHttp2Session>();
   let closing = false;
 
   const serveHttp1 = async (message: IncomingMessage, response: ServerResponse) => {
-    const request = http1Request(message, peerOf(message.socket as TLSSocket), false);
+    const { socket } = message;
+    const request = http1Request(message, peerOf(socket as TLSSocket), false);
+    sockets.set(socket, (sockets.get(socket) ?? 0) + 1);
     if (closing) response.setHeader("connection", "close");
     try {
       const reply = await answer(handler, request);
       await writeHttp1(response, reply, message.method ?? "GET");
     } finally {
       request?.release();
+      const left = (sockets.get(socket) ?? 1) - 1;
+      if (sockets.has(socket)) sockets.set(socket, left);
+      if (closing && left === 0) socket.end();
     }
   };
   const serveUpgrade = async (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
+    sockets.set(message.socket, Number.POSITIVE_INFINITY);
     const request = http1Request(message, peerOf(message.socket as TLSSocket), true);
     const reply = await answer(handler, request);
     if (reply.upgrade) reply.upgrade(socket, head);
@@ -124,8 +132,10 @@ export async function listen(
     session.on("error", () => session.destroy());
     session.on("close", () => sessions.delete(session));
   });
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
+  server.on("secureConnection", (socket) => {
+    // A client that vanished without a word is found out in time.
+    socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    sockets.set(socket, socket.alpnProtocol === "h2" ? Number.POSITIVE_INFINITY : 0);
     socket.on("close", () => sockets.delete(socket));
   });
   server.on("tlsClientError", (error) => logger.debug("TLS handshake failed", { error }));
@@ -145,21 +155,19 @@ export async function listen(
 
   return {
     address: server.address() as AddressInfo,
-    setCertificate(cert, key) {
-      server.setSecureContext({ ...secure, cert, key });
-    },
     close(graceMs) {
       closing = true;
       return new Promise((resolve) => {
         const timer = clock.after(graceMs, () => {
           for (const session of sessions) session.destroy();
-          for (const socket of sockets) socket.destroy();
+          for (const socket of sockets.keys()) socket.destroy();
         });
         server.close(() => {
           timer.cancel();
           resolve();
         });
         for (const session of sessions) session.close();
+        for (const [socket, requests] of sockets) if (requests === 0) socket.end();
       });
     },
   };
