@@ -54,13 +54,14 @@ export async function kubeletFixture(t: TestContext, options: Partial<KubeletOpt
   for (const name of ["default", "kube-system", "kube-node-lease"]) api.put(namespaces, { metadata: { name } });
 
   const files = countedFiles();
+  let seed = 0;
 
   const start = () =>
     startKubelet({
       client: strategicClient(api),
       runtime,
       clock,
-      random: seededRandom(1),
+      random: seededRandom(++seed),
       files: files.files,
       exec: systemExec,
       network: systemNetwork,
@@ -165,19 +166,22 @@ export async function kubeletFixture(t: TestContext, options: Partial<KubeletOpt
 /** The machine's files, and how many calls are under way. */
 function countedFiles(): { files: Files; pending(): number } {
   let pending = 0;
-  const files = new Proxy(systemFiles, {
-    get(target, name) {
-      const value = target[name as keyof Files] as unknown;
-      if (typeof value !== "function") return value;
-      return (...args: unknown[]) => {
-        const result: unknown = value.apply(target, args);
-        if (!(result instanceof Promise)) return result;
-        pending++;
-        return result.finally(() => pending--);
-      };
-    },
-  });
-  return { files, pending: () => pending };
+  const counted = <T extends object>(object: T): T =>
+    new Proxy(object, {
+      get(target, name) {
+        const value = target[name as keyof T] as unknown;
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          const result: unknown = value.apply(target, args);
+          if (!(result instanceof Promise)) return result;
+          pending++;
+          return result
+            .then((answer) => (name === "open" ? counted(answer as object) : answer))
+            .finally(() => pending--);
+        };
+      },
+    });
+  return { files: counted(systemFiles), pending: () => pending };
 }
 
 function fakeMounter(mounts: string[]): Mounter {

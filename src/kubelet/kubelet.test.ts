@@ -332,7 +332,7 @@ describe("what keeps a container from starting", () => {
     assert.equal(waiting(pod())?.message, "no space left on device");
     runtime.fail("createContainer", undefined);
     runtime.fail("startContainer", new RuntimeError("unknown", "exec: no such file"));
-    await advanceUntil("not started", () => waiting(pod())?.reason === "RunContainerError", 10_000);
+    await advanceUntil("not started", () => waiting(pod())?.reason === "CrashLoopBackOff", 10_000);
     assert.ok(events().includes("Warning Failed: Error: exec: no such file"));
   });
 

@@ -7,7 +7,7 @@ import {
   podUid,
   regularContainers,
 } from "../pod/pod.ts";
-import { newestContainer, newestExited, type PodContainer, type PodState } from "../pod/pod-state.ts";
+import { lastEnd, newestContainer, type PodContainer, type PodState } from "../pod/pod-state.ts";
 import { containerHash } from "../pod/runtime-labels.ts";
 import { planInit } from "./init.ts";
 import { restartPolicyOf, restartsAfter, restartsAfterKill } from "./restart.ts";
@@ -171,8 +171,9 @@ export function backoffKey(pod: Pod, container: AnyContainer): string {
 }
 
 function startAction(input: PlanInput, kind: ContainerKind, container: AnyContainer, now: number): StartAction {
-  const last = newestExited(input.state, container.name);
-  const waiting = last && input.backoff.waitUntil(backoffKey(input.pod, container), last.status.finishedAt, now);
+  const last = lastEnd(input.state, container.name);
+  const key = backoffKey(input.pod, container);
+  const waiting = last === undefined ? undefined : input.backoff.waitUntil(key, last, now);
   return { kind, container, ...(waiting ? { waiting } : {}) };
 }
 

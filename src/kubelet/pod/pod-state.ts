@@ -37,9 +37,17 @@ export function newestContainer(state: PodState, name: string): PodContainer | u
   return state.containers.find((container) => container.name === name);
 }
 
-/** The newest container of that name that has ended. */
-export function newestExited(state: PodState, name: string): PodContainer | undefined {
-  return state.containers.find((container) => container.name === name && container.status.state === "exited");
+/**
+ * When the container last failed to run on, wall time in ms: it ended, or could not even be started. Undefined where
+ * that never happened.
+ */
+export function lastEnd(state: PodState, name: string): number | undefined {
+  for (const { name: candidate, status } of state.containers) {
+    if (candidate !== name) continue;
+    if (status.state === "exited") return status.finishedAt;
+    if (status.state === "created") return status.createdAt;
+  }
+  return undefined;
 }
 
 /** Containers that run, or of which it is not known. */

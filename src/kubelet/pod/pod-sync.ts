@@ -18,7 +18,7 @@ import type { MountedVolume } from "../volumes/volume.ts";
 import { VolumeError, type VolumeManager } from "../volumes/volume-manager.ts";
 import { unlessAborted } from "./abort.ts";
 import { containerReference, describePod, isTerminalPhase, podUid } from "./pod.ts";
-import { newestExited } from "./pod-state.ts";
+import { lastEnd } from "./pod-state.ts";
 import type { PodSteps, PodWork } from "./pod-worker.ts";
 import type { RuntimeCache } from "./runtime-cache.ts";
 
@@ -89,8 +89,8 @@ export function podSteps(options: PodSyncOptions): PodSteps {
         continue;
       }
       const state = cache.state(work.uid);
-      const last = newestExited(state, container.name);
-      if (last) options.backoff.next(backoffKey(pod, container), last.status.finishedAt);
+      const last = lastEnd(state, container.name);
+      if (last !== undefined) options.backoff.next(backoffKey(pod, container), last);
       const foundImage = looked.get(container.name);
       const slow = clock.after(REPORT_AFTER_MS, () => void reporter.report(work).catch(() => {}));
       try {

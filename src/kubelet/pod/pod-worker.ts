@@ -138,7 +138,7 @@ export function podWorker(options: PodWorkerOptions): PodWorker {
       running = false;
     }
   };
-  const hasWork = () => dirty || (dirtyRuntime && options.state() !== work.observed);
+  const hasWork = (): boolean => dirty || (dirtyRuntime && options.state() !== work.observed);
 
   const once = async () => {
     step = new AbortController();
