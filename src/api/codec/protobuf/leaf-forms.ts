@@ -19,47 +19,48 @@ export interface LeafForm {
   readonly zero: unknown;
   /** Whether JSON shows the zero value whatever the field's tags say. */
   readonly alwaysShown?: true;
-  /** How an absent value is written where Go has no pointer: as zero, as an empty message, or not at all. */
-  readonly absent: "zero" | "empty" | "nothing";
+  /**
+   * How an absent value is written where Go has no pointer: as its zero value, which for most is one zero byte (0, false,
+   * the length of an empty string or message), or not at all.
+   */
+  readonly absent: "zero" | "zero byte" | "nothing";
 }
-
-const scalar = { absent: "zero" } as const;
 
 export const LEAF_FORMS: Readonly<Record<Exclude<Leaf, "rawExtension">, LeafForm>> = {
   string: {
-    ...scalar,
     wireType: LENGTH_DELIMITED,
     read: (reader) => reader.string(),
     write: (writer, value: string) => writer.string(value),
     zero: "",
+    absent: "zero byte",
   },
   boolean: {
-    ...scalar,
     wireType: VARINT,
     read: (reader) => reader.boolean(),
     write: (writer, value: boolean) => writer.byte(value ? 1 : 0),
     zero: false,
+    absent: "zero byte",
   },
   int32: {
-    ...scalar,
     wireType: VARINT,
     read: (reader) => reader.int32(),
     write: (writer, value: number) => writer.int64(value),
     zero: 0,
+    absent: "zero byte",
   },
   int64: {
-    ...scalar,
     wireType: VARINT,
     read: (reader) => reader.int64(),
     write: (writer, value: number) => writer.int64(value),
     zero: 0,
+    absent: "zero byte",
   },
   double: {
-    ...scalar,
     wireType: FIXED64,
     read: (reader) => finite(reader.double()),
     write: (writer, value: number) => writer.double(value),
     zero: 0,
+    absent: "zero",
   },
   bytes: {
     wireType: LENGTH_DELIMITED,
@@ -76,7 +77,7 @@ export const LEAF_FORMS: Readonly<Record<Exclude<Leaf, "rawExtension">, LeafForm
     },
     write: (writer, value: string) => writeTimestamp(writer, secondsOf(value), 0),
     zero: undefined,
-    absent: "empty",
+    absent: "zero byte",
   },
   microTime: {
     wireType: LENGTH_DELIMITED,
@@ -93,10 +94,9 @@ export const LEAF_FORMS: Readonly<Record<Exclude<Leaf, "rawExtension">, LeafForm
       writeTimestamp(writer, secondsOf(`${value.slice(0, 19)}Z`), Number(fraction) * 1000);
     },
     zero: undefined,
-    absent: "empty",
+    absent: "zero byte",
   },
   duration: {
-    ...scalar,
     wireType: LENGTH_DELIMITED,
     read: (reader) => {
       let nanoseconds = 0n;
@@ -115,9 +115,9 @@ export const LEAF_FORMS: Readonly<Record<Exclude<Leaf, "rawExtension">, LeafForm
     },
     zero: "0s",
     alwaysShown: true,
+    absent: "zero",
   },
   quantity: {
-    ...scalar,
     wireType: LENGTH_DELIMITED,
     read: (reader) => {
       let text = "0";
@@ -136,9 +136,9 @@ export const LEAF_FORMS: Readonly<Record<Exclude<Leaf, "rawExtension">, LeafForm
     },
     zero: "0",
     alwaysShown: true,
+    absent: "zero",
   },
   intOrString: {
-    ...scalar,
     wireType: LENGTH_DELIMITED,
     read: (reader) => {
       let type = 0;
@@ -167,13 +167,14 @@ export const LEAF_FORMS: Readonly<Record<Exclude<Leaf, "rawExtension">, LeafForm
     },
     zero: 0,
     alwaysShown: true,
+    absent: "zero",
   },
   json: {
     wireType: LENGTH_DELIMITED,
     read: (reader) => readRaw(reader, parseText),
     write: (writer, value: unknown) => writeRawText(writer, value),
     zero: undefined,
-    absent: "empty",
+    absent: "zero byte",
   },
   strings: {
     wireType: LENGTH_DELIMITED,

@@ -13,8 +13,8 @@ interface WriteValue {
   readonly wireType: number;
   /** With its length before it, where it needs one. */
   write(writer: WireWriter, value: unknown): void;
-  /** Writes an absent value where Go has no pointer; returns false for what is left out. */
-  writeAbsent(writer: WireWriter): boolean;
+  /** Writes an absent value where Go has no pointer; undefined for what is left out. */
+  readonly writeAbsent: ((writer: WireWriter) => void) | undefined;
 }
 
 const writers = new Map<string, MessageWriter>();
@@ -51,16 +51,25 @@ function fieldWriter(field: MessageField): WriteField {
   const tag = (number << 3) | (repetition === "map" ? LENGTH_DELIMITED : value.wireType);
   if (repetition === "list") return listWriter(name, tag, value);
   if (repetition === "map") return mapWriter(name, tag, value);
+  const { write, writeAbsent } = value;
   if (inline) {
     return (writer, object) => {
-      value.write(writer, object);
+      write(writer, object);
+      writer.tag(tag);
+    };
+  }
+  if (pointer || !writeAbsent) {
+    return (writer, object) => {
+      const given = object[name];
+      if (given === undefined || given === null) return;
+      write(writer, given);
       writer.tag(tag);
     };
   }
   return (writer, object) => {
     const given = object[name];
-    if (given !== undefined && given !== null) value.write(writer, given);
-    else if (pointer || !value.writeAbsent(writer)) return;
+    if (given === undefined || given === null) writeAbsent(writer);
+    else write(writer, given);
     writer.tag(tag);
   };
 }
@@ -87,10 +96,10 @@ function mapWriter(name: string, tag: number, value: WriteValue): WriteField {
       const key = keys[index]!;
       const end = writer.length;
       const given = map[key];
-      if (given !== undefined && given !== null) {
-        value.write(writer, given);
-        writer.byte(valueTag);
-      } else if (value.writeAbsent(writer)) writer.byte(valueTag);
+      const isGiven = given !== undefined && given !== null;
+      if (isGiven) value.write(writer, given);
+      else value.writeAbsent?.(writer);
+      if (isGiven || value.writeAbsent) writer.byte(valueTag);
       writer.string(key);
       writer.byte(keyTag);
       writer.uint32(writer.length - end);
@@ -105,25 +114,19 @@ function valueWriter(type: ValueType): WriteValue {
   if (type.kind === "message") return embedded(type.message);
   if (type.kind === "union") return unionWriter(type);
   if (type.leaf === "rawExtension") {
-    return { wireType: LENGTH_DELIMITED, write: writeRawText, writeAbsent: writeEmpty };
+    return { wireType: LENGTH_DELIMITED, write: writeRawText, writeAbsent: writeZeroByte };
   }
-  const form = LEAF_FORMS[type.leaf];
-  const { wireType, absent, zero } = form;
-  return {
-    wireType,
-    write: (writer, value) => form.write(writer, value as never),
-    writeAbsent: (writer) => {
-      if (absent === "nothing") return false;
-      if (absent === "empty") return writeEmpty(writer);
-      form.write(writer, zero as never);
-      return true;
-    },
+  const { wireType, absent, zero, write } = LEAF_FORMS[type.leaf];
+  const writeAbsent = {
+    nothing: undefined,
+    "zero byte": writeZeroByte,
+    zero: (writer: WireWriter) => write(writer, zero as never),
   };
+  return { wireType, write: write as WriteValue["write"], writeAbsent: writeAbsent[absent] };
 }
 
-function writeEmpty(writer: WireWriter): true {
+function writeZeroByte(writer: WireWriter): void {
   writer.byte(0);
-  return true;
 }
 
 function embedded(name: string): WriteValue {
@@ -133,14 +136,7 @@ function embedded(name: string): WriteValue {
     message.write(writer, value as JsonObject);
     writer.uint32(writer.length - end);
   };
-  return {
-    wireType: LENGTH_DELIMITED,
-    write,
-    writeAbsent: (writer) => {
-      write(writer, EMPTY);
-      return true;
-    },
-  };
+  return { wireType: LENGTH_DELIMITED, write, writeAbsent: (writer) => write(writer, EMPTY) };
 }
 
 function unionWriter({ other, message }: UnionType): WriteValue {
@@ -165,5 +161,5 @@ function unionWriter({ other, message }: UnionType): WriteValue {
     }
     writer.uint32(writer.length - end);
   };
-  return { wireType: LENGTH_DELIMITED, write, writeAbsent: writeEmpty };
+  return { wireType: LENGTH_DELIMITED, write, writeAbsent: writeZeroByte };
 }
