@@ -1,5 +1,6 @@
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { ControllerDefinition } from "./controller.ts";
+import { cronJobController } from "./cron-job/controller.ts";
 import { daemonSetController } from "./daemon-set/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
@@ -15,6 +16,7 @@ import { serviceAccountController } from "./service-account.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
 import { claimProtectionController, volumeProtectionController } from "./storage-protection.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
+import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
 
 /** Every controller there is, by upstream's names. */
 export const allControllers: readonly ControllerDefinition[] = [
@@ -29,6 +31,8 @@ export const allControllers: readonly ControllerDefinition[] = [
   jobController,
   daemonSetController,
   statefulSetController,
+  cronJobController,
+  ttlAfterFinishedController,
   garbageCollector,
   nodeLifecycleController,
   taintEvictionController,
