@@ -118,6 +118,9 @@ export function struct(id: string): StructType {
 /** The short names of all structs, sorted. */
 export const structNames = (): string[] => Object.keys(structTexts);
 
+/** The whole table as a text: what is made from it has changed only where this has. */
+export const schemaText = (): string => JSON.stringify(structTexts);
+
 /** The full name of a struct in OpenAPI documents: `io.k8s.api.core.v1.PodSpec`. */
 export function openApiName(id: string): string {
   const dot = id.lastIndexOf(".");

@@ -14,6 +14,8 @@ export interface ServedResource {
   /** Generally available; a stock server serves the other versions only when asked to. */
   readonly ga: boolean;
   readonly verbs: readonly string[];
+  /** Whether a deletion answers with the object; otherwise with a Status. */
+  readonly returnsDeleted: boolean;
   readonly subresources: readonly ServedSubresource[];
 }
 export interface ServedSubresource {
@@ -51,6 +53,7 @@ export function servedResources(includeBeta = false): readonly ServedResource[] 
       namespaced: row.namespaced,
       ga: row.ga,
       verbs: row.verbs,
+      returnsDeleted: row.returnsDeleted ?? false,
       subresources: (row.subresources ?? []).map((sub) => {
         const [first = "", second] = (("kindGV" in sub && sub.kindGV) || apiVersionOf(row)).split("/");
         return {
