@@ -1,7 +1,8 @@
-import { StatusError } from "../api/status-error.ts";
+import { StatusError, serviceUnavailable } from "../api/status-error.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
+import { StoreUnavailableError } from "../store/store.ts";
 import { ANONYMOUS } from "./authentication/union.ts";
 import { errorReply } from "./error-reply.ts";
 import type { Endpoint, RequestContext } from "./filters/context.ts";
@@ -14,6 +15,12 @@ import type { ServerMetrics } from "./server-metrics.ts";
 /** A client may give its request an identity of its own, up to this long. */
 const AUDIT_ID_LIMIT = 64;
 
+export interface RequestHandler {
+  readonly handle: Handler;
+  /** Resolves when no request is being worked on; a stream that is being sent does not count. */
+  idle(): Promise<void>;
+}
+
 /**
  * The outside of the server: makes a context for each request, hands it to the filters and endpoints behind `serve`, and
  * turns whatever happens there into an answer. Never rejects.
@@ -24,9 +31,11 @@ export function requestHandler(options: {
   clock: Clock;
   random: Random;
   logger: Logger;
-}): Handler {
+}): RequestHandler {
   const { serve, metrics, clock, random, logger } = options;
-  return async (request) => {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  const handle: Handler = async (request) => {
     const started = clock.monotonic();
     const given = header(request, "audit-id");
     const context: RequestContext = {
@@ -37,20 +46,32 @@ export function requestHandler(options: {
       warnings: [],
     };
     let reply: Reply;
+    running++;
     try {
       reply = await serve(context);
     } catch (error) {
       reply = await failed(error, context, logger);
+    } finally {
+      running--;
+      if (running === 0) for (const wake of waiting.splice(0)) wake();
     }
     const dryRun = request.query.get("dryRun") ?? "";
     metrics.observe(context.info, dryRun, reply.status, (clock.monotonic() - started) / 1000);
     if (reply.upgrade) return reply;
     return finished(await compressed(request, reply), context);
   };
+  return {
+    handle,
+    idle: () => (running === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve))),
+  };
 }
 
 /** An error as an answer. What is no StatusError is a mistake of ours: it is logged, and does not end the server. */
 async function failed(error: unknown, { request, auditId }: RequestContext, logger: Logger): Promise<Reply> {
+  if (error instanceof StoreUnavailableError) {
+    logger.error("the store can't be written", { error });
+    return errorReply(serviceUnavailable(error.message), request);
+  }
   if (!(error instanceof StatusError) && !isGone(error, request)) {
     logger.error("a request failed", {
       method: request.method,

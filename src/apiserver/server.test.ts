@@ -153,13 +153,13 @@ test("health, version, index and metrics", async () => {
   assert.doesNotMatch(text, /nonsense/);
 });
 
-test("a server that stops is not ready any more", async () => {
+test("a server that stops is not ready any more, and then is gone", async () => {
   const other = testServer();
   await other.ready;
-  const transport = other.transport({ name: "admin", groups: ["system:masters"] });
-  await other.close(0);
-  const response = await transport.request({ method: "GET", path: "/readyz" });
-  assert.equal(response.status, 500);
+  const closing = other.close();
+  assert.equal((await send(other, "GET", "/readyz")).status, 500);
+  await closing;
+  await assert.rejects(send(other, "GET", "/readyz"), { name: "ConnectionError" });
 });
 
 const context = (line: string, groups: string[] = []): RequestContext => {

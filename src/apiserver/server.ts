@@ -4,7 +4,7 @@ import { endpoints, podDisruptionBudgets, pods, resourceQuotas, services } from 
 import { resourceDefinition } from "../api/resources/index.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { UserInfo } from "../api/user.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, deadline } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { metricsRegistry } from "../base/metrics.ts";
 import type { Network } from "../base/network.ts";
@@ -34,7 +34,6 @@ import { impersonation } from "./filters/impersonation.ts";
 import { type InFlight, MAX_MUTATING, MAX_READING, maxInFlight } from "./filters/max-in-flight.ts";
 import { type PathRoute, pathRoutes } from "./generic-paths.ts";
 import { health } from "./health.ts";
-import type { Handler } from "./http/exchange.ts";
 import { inProcessTransport } from "./http/in-process.ts";
 import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
@@ -206,9 +205,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ),
     authorization(secured.authorizer),
   ];
-  const handler: Handler = requestHandler({ serve: chain(filters, endpoint), metrics, clock, random, logger });
+  const { handle, idle } = requestHandler({ serve: chain(filters, endpoint), metrics, clock, random, logger });
+  const ended = new AbortController();
+  const transport = (user: UserInfo) => inProcessTransport(handle, user, ended.signal);
 
-  const ownClient = () => client(inProcessTransport(handler, SERVER_USER), { userAgent: "kube-apiserver", clock });
+  const ownClient = () => client(transport(SERVER_USER), { userAgent: "kube-apiserver", clock });
   const expiry = catalogue.all.flatMap(({ definition, conversion }) => {
     const { type } = definition;
     if (definition.timeToLiveMs === undefined || conversion) return [];
@@ -255,17 +256,21 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const listeners: Listener[] = [];
   return {
     ready,
-    transport: (user) => inProcessTransport(handler, user),
+    transport,
     async listen(listenOptions) {
       if (!network) throw new Error("the API server was given no network");
-      const listener = await listen(handler, listenOptions, { network, clock, logger });
+      const listener = await listen(handle, listenOptions, { network, clock, logger });
       listeners.push(listener);
       return listener.address;
     },
     async close(graceMs = SHUTDOWN_GRACE_MS) {
       stopping.abort(new Error("the server is shutting down"));
       for (const one of expiry) one.stop();
-      await Promise.all(listeners.map((listener) => listener.close(graceMs)));
+      const grace = deadline(clock, graceMs);
+      const overdue = new Promise<void>((resolve) => grace.signal.addEventListener("abort", () => resolve()));
+      await Promise.all([...listeners.map((listener) => listener.close(graceMs)), Promise.race([idle(), overdue])]);
+      grace.dispose();
+      ended.abort();
       secured.stop();
       caches.close();
     },

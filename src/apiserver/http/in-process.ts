@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../api/user.ts";
+import { ConnectionError } from "../../client/client.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../client/transport.ts";
 import { bufferedBody, writeChunks } from "./body.ts";
 import { type ApiRequest, type BodyStream, type Handler, isStream, parseTarget, type Reply } from "./exchange.ts";
@@ -9,14 +10,15 @@ const QUEUE_BYTES = 4 * 1024 * 1024;
 
 /**
  * A transport into `handler` (the whole filter chain) that speaks for `user`, without sockets. Bodies are handed over
- * as they are: the receiver must not change their bytes.
+ * as they are: the receiver must not change their bytes. Once `ended` is aborted, nobody answers any more.
  */
-export function inProcessTransport(handler: Handler, user: UserInfo): Transport {
+export function inProcessTransport(handler: Handler, user: UserInfo, ended?: AbortSignal): Transport {
   const running = new Set<RequestLifetime>();
   let closed = false;
   return {
     async request(request) {
-      if (closed) throw new Error("the transport is closed");
+      if (closed) throw new ConnectionError("the transport is closed");
+      if (ended?.aborted) throw new ConnectionError("the server has stopped");
       request.signal?.throwIfAborted();
       const target = parseTarget(request.path);
       if (!target) throw new Error(`malformed path ${JSON.stringify(request.path)}`);
