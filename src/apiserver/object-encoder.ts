@@ -100,10 +100,10 @@ function itemOf(resource: ServedResource, item: CachedObject): UnknownObject {
 export function encodeChange(
   resource: ServedResource,
   event: ChangeEvent,
-  options: EncodeOptions & { headless: boolean },
+  options: EncodeOptions & { headless: boolean; shared: string },
 ): Uint8Array {
-  const { encoding, include, headless } = options;
-  const { format, shape, metaVersion } = encoding;
+  const { encoding, headless, shared } = options;
+  const { format, shape } = encoding;
   const wanted = (): Uint8Array => {
     if (format === "protobuf") {
       const object = shaped(resource, event.object, options) as UnknownObject;
@@ -116,7 +116,13 @@ export function encodeChange(
   };
   // Cells show ages, so tables are made for each watcher.
   if (shape === "table") return wanted();
-  return event.encoded(`${resource.apiVersion}/${format}/${shape}/${metaVersion}/${include}`, wanted);
+  return event.encoded(shared, wanted);
+}
+
+/** Names the form of a watch's events: watchers of the same form share their bytes. */
+export function sharedForm(resource: ServedResource, { encoding, include }: EncodeOptions): string {
+  const { format, shape, metaVersion } = encoding;
+  return `${resource.apiVersion}/${format}/${shape}/${metaVersion}/${include}`;
 }
 
 /** A bookmark: an object with nothing but a resource version. */

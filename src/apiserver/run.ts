@@ -26,7 +26,16 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
   const listen = await listenSettings(flags, read);
   const store = await options.openStore(directory);
   try {
-    const server = createApiServer({ ...settings, store, clock, random, network, logger });
+    const { clientCa } = listen;
+    const server = createApiServer({
+      ...settings,
+      ...(clientCa ? { clientCa } : {}),
+      store,
+      clock,
+      random,
+      network,
+      logger,
+    });
     try {
       const address = await server.listen(listen);
       logger.info("serving", { address: address.address, port: address.port });
@@ -119,7 +128,7 @@ async function serverSettings(
   };
 }
 
-async function listenSettings(flags: Values, read: Read): Promise<ListenOptions> {
+async function listenSettings(flags: Values, read: Read): Promise<ListenOptions & { clientCa?: string }> {
   const host = flags["bind-address"];
   return {
     // Node takes both families where no host is given.

@@ -18,6 +18,7 @@ import { formatAddress, type IpRange, parseRange } from "./allocators/ip-range.t
 import { parsePortRange } from "./allocators/node-ports.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE, ServiceAddresses } from "./allocators/service-addresses.ts";
 import { MASTERS_GROUP } from "./authorization/union.ts";
+import { publishClientCa } from "./bootstrap/authentication-info.ts";
 import { reconcileKubernetesService } from "./bootstrap/kubernetes-service.ts";
 import { ensureServiceCidr } from "./bootstrap/service-cidr.ts";
 import { ensurePriorityClasses, ensureSystemNamespaces } from "./bootstrap/system-objects.ts";
@@ -88,6 +89,8 @@ export interface ApiServerOptions {
   tolerations?: PluginServices["tolerations"];
   /** Absent: logs, exec and the proxies are not served. */
   kubeletClient?: KubeletClientOptions;
+  /** PEM of the CAs that client certificates are verified against, for other components to know. See `listen`. */
+  clientCa?: string;
   /** Further things to put in place after the start. */
   postStartHooks?: readonly PostStartHook[];
 }
@@ -240,6 +243,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         ),
     },
     ...(options.advertise ? [kubernetesService(options.advertise, ranges[0]!, { clock, logger })] : []),
+    ...(options.clientCa === undefined ? [] : [authenticationInfo(options.clientCa)]),
     ...(options.postStartHooks ?? []),
   ];
   const ready = runPostStartHooks(postStart, {
@@ -281,6 +285,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 async function loadServices(registry: Registry, addresses: ServiceAddresses): Promise<void> {
   const { items } = await registry.cache.list();
   for (const { object } of items) addresses.load(object as KubeObject as Service);
+}
+
+function authenticationInfo(clientCa: string): PostStartHook {
+  return {
+    name: "start-cluster-authentication-info-controller",
+    after: ["start-system-namespaces-controller"],
+    run: (admin) => publishClientCa(admin, clientCa),
+  };
 }
 
 /** How often the Service `kubernetes` is looked after, as upstream does. */

@@ -1,6 +1,6 @@
 import { contentType } from "../encoding.ts";
 import type { BodySink, Reply } from "../http/exchange.ts";
-import { type EncodeOptions, encodeBookmark, encodeChange, encodeError } from "../object-encoder.ts";
+import { type EncodeOptions, encodeBookmark, encodeChange, encodeError, sharedForm } from "../object-encoder.ts";
 import type { WatchEvent, Watcher } from "../watch-cache/watch-cache.ts";
 import { listQuery } from "./list-options.ts";
 import { encodingFor, type ResourceRequest } from "./resource-request.ts";
@@ -55,11 +55,12 @@ async function stream(
   draining.addEventListener("abort", close, { once: true });
   if (draining.aborted) close();
   let headless = false;
+  const shared = sharedForm(request.resource, options);
   try {
     for await (const batch of watcher) {
       const chunks: Uint8Array[] = [];
       for (const event of batch) {
-        chunks.push(encode(request, event, { ...options, headless }));
+        chunks.push(encode(request, event, { ...options, headless, shared }));
         headless ||= event.type !== "BOOKMARK";
       }
       if (sink.write(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)) || gone) continue;
@@ -80,7 +81,7 @@ async function stream(
 function encode(
   request: ResourceRequest,
   event: WatchEvent,
-  options: EncodeOptions & { headless: boolean },
+  options: EncodeOptions & { headless: boolean; shared: string },
 ): Uint8Array {
   if (event.type === "BOOKMARK") return encodeBookmark(request.resource, event, options.encoding);
   if (event.type === "ERROR") return encodeError(event.error.status, options.encoding);
