@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
 import { endpoints, podDisruptionBudgets, pods, resourceQuotas, services } from "../api/resource-types.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
-import { servedResources, servedResources } from "../api/schema/served-resources.ts";
+import { servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { UserInfo } from "../api/user.ts";
 import { type Clock, deadline } from "../base/clock.ts";
@@ -40,7 +40,7 @@ import { inProcessTransport } from "./http/in-process.ts";
 import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
 import { cacheLookup } from "./lookup.ts";
-import { openApiRoutes, openApiRoutes } from "./openapi/openapi.ts";
+import { openApiRoutes } from "./openapi/openapi.ts";
 import { bindingResources } from "./pod-binding.ts";
 import { evictionResource } from "./pod-eviction.ts";
 import { type PostStartHook, runPostStartHooks } from "./post-start.ts";
@@ -181,7 +181,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   const describe = discovery(catalogue, () => externalAddress);
   const described = servedResources().filter((row) => catalogue.find(row.group, row.version, row.resource));
-  const described = servedResources().filter((row) => catalogue.find(row.group, row.version, row.resource));
   const routes: PathRoute[] = [
     { path: "/api", below: true, serve: describe },
     { path: "/apis", below: true, serve: describe },
@@ -189,7 +188,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...["/healthz", "/livez", "/readyz"].map((path) => ({ path, below: true, serve: checks.handle })),
     { path: "/version", serve: async () => jsonReply(200, versionInfo()) },
     { path: "/metrics", serve: async () => metrics.reply() },
-    ...openApiRoutes({ resources: () => described, clock }),
     ...secured.documents.map(({ path, headers, body }) => ({
       path,
       serve: async () => ({ status: 200, headers: { ...headers }, body }),
