@@ -51,6 +51,8 @@ const DEFAULT_API_PORT = 6443;
 /** How long each part may take to become ready. Generous: a slow disk or a busy machine is no failure. */
 const READY_DEADLINE_MS = 90_000;
 const POLL_MS = 15;
+/** What must fit on the disk for a start to make sense: a store, its log and the certificates. */
+const SPACE_NEEDED_BYTES = 1024 * 1024;
 
 /**
  * Makes a cluster run: a new one, one that was stopped, or whatever of a running one is missing. Resolves when the API
@@ -65,9 +67,12 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
       plane: await cluster.processes.find("control-plane"),
       node: await cluster.processes.find("node"),
     };
-    if (running.plane && running.node) refuseChanges(options, record);
-    await prepareDirectories(machine, cluster);
-    const certificates = await cluster.certificates();
+    if (running.plane || running.node)
+      refuseChanges(options, (await readRecord(machine.files, options.name)) ?? record);
+    const certificates = await explainingDisk(cluster.layout.data, async () => {
+      await prepareDirectories(machine, cluster);
+      return cluster.certificates();
+    });
     if (!running.plane) await checkPort(machine, cluster, options.apiPort === undefined);
     await writeRecord(machine.files, record);
 
@@ -139,23 +144,31 @@ function refuseChanges(options: UpOptions, record: ClusterRecord): void {
 }
 
 async function prepareDirectories(machine: Machine, { layout: place }: Cluster): Promise<void> {
+  await machine.files.mkdir(place.data, { recursive: true, mode: 0o711 });
+  for (const directory of [place.pki, place.store, place.logs, place.cni]) {
+    await machine.files.mkdir(directory, { recursive: true, mode: 0o700 });
+  }
+  await machine.files.mkdir(place.run, { recursive: true, mode: 0o711 });
+  // Better to find out now than when the store does.
+  await machine.files.writeAtomic(`${place.data}/.writable`, new Uint8Array(SPACE_NEEDED_BYTES));
+  await machine.files.rm(`${place.data}/.writable`);
+}
+
+/** Runs `action`; what the file system refuses is told with what to do about it. */
+async function explainingDisk<T>(directory: string, action: () => Promise<T>): Promise<T> {
   try {
-    await machine.files.mkdir(place.data, { recursive: true, mode: 0o711 });
-    for (const directory of [place.pki, place.store, place.logs, place.cni]) {
-      await machine.files.mkdir(directory, { recursive: true, mode: 0o700 });
-    }
-    await machine.files.mkdir(place.run, { recursive: true, mode: 0o711 });
-    await machine.files.writeAtomic(`${place.data}/.writable`, "");
-    await machine.files.rm(`${place.data}/.writable`);
+    return await action();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOSPC")
-      throw new Error(`the disk of ${place.data} is full: free some space, or choose another --data-dir`);
-    if (code === "EROFS") throw new Error(`${place.data} is on a read-only file system: choose another --data-dir`);
-    if (code === "EACCES" || code === "EPERM") throw new Error(`${place.data} can't be written: run this as root`);
-    if (code === "ENOTDIR" || code === "EEXIST")
-      throw new Error(`${place.data} is not a directory: choose another --data-dir`);
-    throw error;
+    const advice: Record<string, string> = {
+      ENOSPC: `the disk of ${directory} is full: free some space, or choose another --data-dir`,
+      EROFS: `${directory} is on a read-only file system: choose another --data-dir`,
+      EACCES: `${directory} can't be written: run this as root`,
+      EPERM: `${directory} can't be written: run this as root`,
+      ENOTDIR: `${directory} is not a directory: choose another --data-dir`,
+      EEXIST: `${directory} is not a directory: choose another --data-dir`,
+    };
+    const message = advice[(error as NodeJS.ErrnoException).code ?? ""];
+    throw message ? new Error(message, { cause: error }) : error;
   }
 }
 
