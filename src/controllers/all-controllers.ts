@@ -11,6 +11,7 @@ import { namespaceController } from "./namespace/controller.ts";
 import { nodeLifecycleController } from "./node-lifecycle/controller.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
 import { replicaSetController, replicationControllerController } from "./replica-set/controller.ts";
+import { resourceQuotaController } from "./resource-quota/controller.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
@@ -37,6 +38,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,
+  resourceQuotaController,
   clusterRoleAggregationController,
   claimProtectionController,
   volumeProtectionController,
