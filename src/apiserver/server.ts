@@ -84,7 +84,10 @@ export interface ApiServerOptions {
   serviceClusterIpRanges?: readonly string[];
   /** Default: 30000-32767. */
   serviceNodePortRange?: string;
-  /** Where the cluster reaches this server: the endpoint of the Service `kubernetes`. Absent: that is not kept. */
+  /**
+   * Where the cluster reaches this server: the endpoint of the Service `kubernetes`. Not a loopback address. Absent: that
+   * Service is not kept.
+   */
   advertise?: { address: string; port: number };
   admissionPlugins?: PluginChoice;
   /** How long pods tolerate bad nodes unless they say so. */
@@ -308,6 +311,9 @@ function kubernetesService(
   range: IpRange,
   { clock, logger }: { clock: Clock; logger: Logger },
 ): PostStartHook {
+  if (/^127\.|^::1$/.test(advertise.address)) {
+    throw new RangeError(`the advertised address ${advertise.address} is a loopback address: pods could not reach it`);
+  }
   const wanted = {
     clusterIp: formatAddress(range.first, range.family),
     advertiseAddress: advertise.address,

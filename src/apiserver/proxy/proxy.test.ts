@@ -5,11 +5,13 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
+import { memoryStore } from "../../store/memory.ts";
 import { type HttpsServer, httpsServer, testCertificates } from "../https.fixture.ts";
 import { send } from "../server.fixture.ts";
 
 const POD = "/api/v1/namespaces/default/pods/p";
 const certificates = testCertificates();
+const store = memoryStore();
 let https: HttpsServer;
 let kubelet: Server;
 let backend: Server;
@@ -36,6 +38,7 @@ before(async () => {
 
   const client = certificates.user("kube-apiserver", ["system:masters"]);
   https = await httpsServer({
+    store,
     kubeletClient: {
       certificate: client.certificatePem,
       key: client.privateKeyPem!,
@@ -91,12 +94,16 @@ async function makeObjects() {
     metadata: { name: "s" },
     spec: { ports: [{ name: "web", port: 80 }] },
   });
-  await make("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
-    metadata: { name: "s-1", labels: { "kubernetes.io/service-name": "s" } },
+  // The API would not take a loopback address, the only one that a test can count on.
+  const slice = {
+    kind: "EndpointSlice",
+    apiVersion: "discovery.k8s.io/v1",
+    metadata: { name: "s-1", namespace: "default", labels: { "kubernetes.io/service-name": "s" } },
     addressType: "IPv4",
     endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
     ports: [{ name: "web", port: portOf(backend) }],
-  });
+  };
+  await store.compareAndSwap("/registry/endpointslices/default/s-1", 0, Buffer.from(JSON.stringify(slice)));
 }
 
 function answerKubelet(request: IncomingMessage, response: ServerResponse) {
