@@ -1,17 +1,18 @@
 /** Processes that die, machines that lose power, disks that fill up, and wrong input to the command line. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { eventually, must, root, run, skip, TestCluster } from "./cluster.fixture.ts";
+import { eventually, freePort, must, root, run, skip, TestCluster } from "./cluster.fixture.ts";
 
 let cluster: TestCluster;
 const up = () => cluster.up("--kubeconfig", cluster.kubeconfig);
 
 before(async () => {
   if (skip) return;
-  cluster = await TestCluster.create("bad", 16444);
+  cluster = await TestCluster.create("bad");
   await up();
   must(
     await cluster.knarr("image", "build", join(root, "examples/hello"), "-t", "hello:1", "--name", cluster.name),
@@ -126,7 +127,7 @@ test("mistakes on the command line get one clear message each", { skip }, async 
     assert.doesNotMatch(outcome.stderr, /\n\s+at /, "no stack trace");
   };
   await expectFailure(["up", "--name", "Not_A_Name"], /can't name a cluster/);
-  await expectFailure(["up", "--name", cluster.name, "--api-port", "17000"], /is running with another --api-port/);
+  await expectFailure(["up", "--name", cluster.name, "--api-port", "17"], /is running with another --api-port/);
   await expectFailure(["up", "--api-port", "lots"], /a port is a number from 1 to 65535/);
   await expectFailure(["up", "--no-such-option"], /unknown option '--no-such-option'/);
   await expectFailure(["down", "--name", "no-such-cluster"], /there is no cluster no-such-cluster/);
@@ -139,7 +140,9 @@ test("mistakes on the command line get one clear message each", { skip }, async 
 });
 
 test("an occupied port is named", { skip }, async () => {
-  const server = createServer().listen(16999, "127.0.0.1");
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   try {
     const outcome = await cluster.knarr(
       "up",
@@ -150,10 +153,10 @@ test("an occupied port is named", { skip }, async () => {
       "--kubeconfig",
       join(cluster.directory, "x.kubeconfig"),
       "--api-port",
-      "16999",
+      String(port),
     );
     assert.equal(outcome.code, 1);
-    assert.match(outcome.stderr, /port 16999 on 127\.0\.0\.1 is in use by another program/);
+    assert.match(outcome.stderr, new RegExp(`port ${port} on 127\\.0\\.0\\.1 is in use by another program`));
   } finally {
     server.close();
     await cluster.knarr("down", "--name", `${cluster.name}x`, "--purge");
@@ -163,7 +166,7 @@ test("an occupied port is named", { skip }, async () => {
 test("a full or read-only disk is named", { skip }, async () => {
   const mount = join(cluster.directory, "small");
   await mkdir(mount);
-  const attempt = () =>
+  const attempt = async () =>
     cluster.knarr(
       "up",
       "--name",
@@ -173,7 +176,7 @@ test("a full or read-only disk is named", { skip }, async () => {
       "--kubeconfig",
       join(cluster.directory, "y.kubeconfig"),
       "--api-port",
-      "16998",
+      String(await freePort()),
     );
   must(await run("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", mount]), "mount");
   try {
@@ -207,7 +210,7 @@ test("without root there is one clear message", { skip }, async () => {
 });
 
 test("two clusters run side by side, and down --purge leaves nothing", { skip }, async () => {
-  const other = await TestCluster.create("side", 16445);
+  const other = await TestCluster.create("side");
   try {
     await other.up("--kubeconfig", other.kubeconfig);
     assert.match(await other.kubectl("get", "nodes"), / Ready /);

@@ -1,6 +1,8 @@
 /** A cluster for end-to-end tests, driven through the launcher and the kubectl of this machine, as a user would. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -68,12 +70,9 @@ export class TestCluster {
     this.apiPort = apiPort;
   }
 
-  static async create(suffix: string, apiPort: number): Promise<TestCluster> {
-    return new TestCluster(
-      `e2e-${suffix}-${process.pid}`,
-      await mkdtemp(join(tmpdir(), `knarr-e2e-${suffix}-`)),
-      apiPort,
-    );
+  static async create(suffix: string): Promise<TestCluster> {
+    const directory = await mkdtemp(join(tmpdir(), `knarr-e2e-${suffix}-`));
+    return new TestCluster(`e2e-${suffix}-${process.pid}`, directory, await freePort());
   }
 
   get dataDir(): string {
@@ -151,4 +150,14 @@ export async function fetchText(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(2000), headers: { connection: "close" } });
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return response.text();
+}
+
+/** A port of the loopback address that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }

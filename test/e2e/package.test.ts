@@ -17,7 +17,10 @@ test("npx runs the packed program", async () => {
   const [tarball] = await readdir(directory);
   const cache = { ...process.env, npm_config_cache: join(directory, "npm-cache") };
   const outcome = must(
-    await run("npm", ["exec", "--yes", `--package=${join(directory, tarball!)}`, "--", "knarr", "--help"], { cwd: directory, env: cache }),
+    await run("npm", ["exec", "--yes", `--package=${join(directory, tarball!)}`, "--", "knarr", "--help"], {
+      cwd: directory,
+      env: cache,
+    }),
     "npm exec",
   );
   assert.match(outcome.stdout, /Usage: knarr/);

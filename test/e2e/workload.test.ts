@@ -9,7 +9,7 @@ let cluster: TestCluster;
 
 before(async () => {
   if (skip) return;
-  cluster = await TestCluster.create("work", 16443);
+  cluster = await TestCluster.create("work");
   await cluster.up("--kubeconfig", cluster.kubeconfig);
   must(
     await cluster.knarr("image", "build", join(root, "examples/hello"), "-t", "hello:1", "--name", cluster.name),
@@ -346,6 +346,6 @@ test("a namespace goes with all that is in it", { skip }, async () => {
   await cluster.kubectl("rollout", "status", "deployment/web", "-n", "team", "--timeout=60s");
   await cluster.kubectl("delete", "namespace", "team", "--timeout=90s");
   assert.match((await cluster.tryKubectl(["get", "namespace", "team"])).stderr, /NotFound/);
-  await cluster.kubectl("delete", "deployment,service,pod", "--all", "--timeout=90s");
+  await cluster.kubectl("delete", "deployment,service,pod", "--all", "--grace-period=1", "--timeout=90s");
   await eventually("no pods left", async () => (await cluster.kubectl("get", "pods", "-o", "name")) === "");
 });
