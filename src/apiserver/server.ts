@@ -15,14 +15,11 @@ import type { Transport } from "../client/transport.ts";
 import type { Store } from "../store/store.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
 import { admissionPlugins, type PluginChoice, type PluginServices } from "./admission/plugins.ts";
-import { formatAddress, type IpRange, parseRange } from "./allocators/ip-range.ts";
+import { parseRange } from "./allocators/ip-range.ts";
 import { parsePortRange } from "./allocators/node-ports.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE, ServiceAddresses } from "./allocators/service-addresses.ts";
 import { MASTERS_GROUP } from "./authorization/union.ts";
-import { publishClientCa } from "./bootstrap/authentication-info.ts";
-import { reconcileKubernetesService } from "./bootstrap/kubernetes-service.ts";
-import { ensureServiceCidr } from "./bootstrap/service-cidr.ts";
-import { ensurePriorityClasses, ensureSystemNamespaces } from "./bootstrap/system-objects.ts";
+import { bootstrapHooks } from "./bootstrap/hooks.ts";
 import { componentStatusEndpoints } from "./component-statuses.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
@@ -47,7 +44,6 @@ import { type PostStartHook, runPostStartHooks } from "./post-start.ts";
 import type { KubeletClientOptions } from "./proxy/kubelets.ts";
 import { objectProxyEndpoints } from "./proxy/object-proxy.ts";
 import { podStreamEndpoints } from "./proxy/pod-streams.ts";
-import { reconcileBootstrapPolicy } from "./rbac/reconcile.ts";
 import type { KindHooks } from "./registry/kind-hooks.ts";
 import { namespaceHooks } from "./registry/namespace-hooks.ts";
 import { Registry } from "./registry.ts";
@@ -230,27 +226,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
   checks.add({ name: "etcd", check: storeAnswers }, ["livez", "readyz"]);
   checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
-  const postStart: PostStartHook[] = [
-    { name: "start-system-namespaces-controller", run: ensureSystemNamespaces },
-    {
-      name: "rbac/bootstrap-roles",
-      after: ["start-system-namespaces-controller"],
-      run: async (admin) => {
-        const { bootstrapPolicy } = await import("./rbac/bootstrap-policy.ts");
-        await reconcileBootstrapPolicy(admin, bootstrapPolicy());
-      },
-    },
-    { name: "scheduling/bootstrap-system-priority-classes", run: ensurePriorityClasses },
-    {
-      name: "start-kubernetes-service-cidr-controller",
-      run: (admin) =>
-        ensureServiceCidr(
-          admin,
-          ranges.map(({ text }) => text),
-        ),
-    },
-    ...(options.advertise ? [kubernetesService(options.advertise, ranges[0]!, { clock, logger })] : []),
-    ...(options.clientCa === undefined ? [] : [authenticationInfo(options.clientCa)]),
+  const postStart = [
+    ...bootstrapHooks({ ranges, advertise: options.advertise, clientCa: options.clientCa, clock, logger }),
     ...(options.postStartHooks ?? []),
   ];
   const ready = runPostStartHooks(postStart, {
@@ -292,46 +269,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 async function loadServices(registry: Registry, addresses: ServiceAddresses): Promise<void> {
   const { items } = await registry.cache.list();
   for (const { object } of items) addresses.load(object as KubeObject as Service);
-}
-
-function authenticationInfo(clientCa: string): PostStartHook {
-  return {
-    name: "start-cluster-authentication-info-controller",
-    after: ["start-system-namespaces-controller"],
-    run: (admin) => publishClientCa(admin, clientCa),
-  };
-}
-
-/** How often the Service `kubernetes` is looked after, as upstream does. */
-const SERVICE_PERIOD_MS = 10_000;
-
-/** Puts the Service `kubernetes` in place, and keeps it so until the server stops. */
-function kubernetesService(
-  advertise: { address: string; port: number },
-  range: IpRange,
-  { clock, logger }: { clock: Clock; logger: Logger },
-): PostStartHook {
-  if (/^127\.|^::1$/.test(advertise.address)) {
-    throw new RangeError(`the advertised address ${advertise.address} is a loopback address: pods could not reach it`);
-  }
-  const wanted = {
-    clusterIp: formatAddress(range.first, range.family),
-    advertiseAddress: advertise.address,
-    securePort: advertise.port,
-  };
-  return {
-    name: "bootstrap-controller",
-    after: ["start-system-namespaces-controller"],
-    async run(admin, signal) {
-      await reconcileKubernetesService(admin, wanted);
-      const timer = clock.every(SERVICE_PERIOD_MS, () => {
-        reconcileKubernetesService(admin, wanted).catch((error) => {
-          if (!signal.aborted) logger.warn("the Service kubernetes could not be put right", { error });
-        });
-      });
-      signal.addEventListener("abort", () => timer.cancel(), { once: true });
-    },
-  };
 }
 
 /** Endpoints of what is created, but never stored. */
