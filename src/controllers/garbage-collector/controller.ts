@@ -22,13 +22,16 @@ const RESYNC_AFTER_MS = 1000;
 const RESYNC_AGAIN_MS = 30_000;
 /** Collecting does not wait longer for resources that can't be listed. */
 const INITIAL_SYNC_MS = 30_000;
+/** An owner that is there but not shown by a watch is asked for again after so long, and then ever more rarely. */
 const UNSEEN_OWNER_MS = 5000;
+const UNSEEN_OWNER_LONGEST_MS = 1_000_000;
 
 function create(context: ControllerContext) {
   const { client, clock, random, settings } = context;
   const logger = context.logger.with({}, "garbage-collector-controller");
   const recorder = context.recorder("garbage-collector-controller");
   const graph = ownerGraph();
+  const unseenWaits = new Map<string, number>();
   const deletions = keyedController(context, {
     name: "garbage-collector-controller",
     workers: settings.concurrentGarbageCollectorSyncs,
@@ -72,8 +75,14 @@ function create(context: ControllerContext) {
   async function attemptToDelete(uid: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     try {
       const told = await collecting.attemptToDelete(uid, signal);
-      // The owner is there, but no watch has shown it yet: its deletion must not be missed.
-      return told ? undefined : { requeueAfterMs: UNSEEN_OWNER_MS };
+      if (told) {
+        unseenWaits.delete(uid);
+        return undefined;
+      }
+      // Its deletion must not be missed; but an owner of a kind that can't be watched will never be seen.
+      const wait = unseenWaits.get(uid) ?? UNSEEN_OWNER_MS;
+      unseenWaits.set(uid, Math.min(UNSEEN_OWNER_LONGEST_MS, wait * 2));
+      return { requeueAfterMs: wait };
     } catch (error) {
       if (!(error instanceof ImpossibleOwnerError)) throw error;
       logger.warn("an owner reference that can't be followed is ignored", { error });

@@ -13,6 +13,7 @@ import {
 } from "../../api/resource-types.ts";
 import { conflict } from "../../api/status-error.ts";
 import type { OwnerReference } from "../../api/types/meta.v1.ts";
+import type { FakeClient } from "../../client/fake-client.fixture.ts";
 import { withControllers } from "../controller-bench.fixture.ts";
 import { garbageCollector } from "./controller.ts";
 import { judge, type OwnerState } from "./owner-classes.ts";
@@ -135,6 +136,29 @@ suite("owner graph", () => {
     assert.deepEqual([...graph.remove("a").attemptToDelete], ["owner"]);
   });
 });
+
+/** An owner that is there, of a kind that is served but can't be watched. */
+function hideFromWatches(fake: FakeClient): void {
+  const hidden: ResourceType = {
+    group: "x.io",
+    version: "v1",
+    resource: "hiddens",
+    kind: "ConfigMap",
+    namespaced: true,
+  };
+  const { resource } = fake;
+  fake.put(hidden, { metadata: { name: "late", namespace: "default", uid: "late" } });
+  // The collector asks for the ConfigMap of this name; it is told of one that its list does not have.
+  Object.assign(fake, {
+    resource: (type: ResourceType, view?: object) => {
+      const real = resource(type, view);
+      if (type.resource !== "configmaps") return real;
+      const get: typeof real.get = (name, ...rest) =>
+        name === "late" ? resource(hidden).get(name, ...rest) : real.get(name, ...rest);
+      return { ...real, get };
+    },
+  });
+}
 
 suite("garbage collector", () => {
   const tree = [
@@ -295,6 +319,19 @@ suite("garbage collector", () => {
       await settle(5000);
       assert.equal(fake.all(secrets).length, 0);
     }));
+
+  test("an owner that no watch shows is asked for ever more rarely", () =>
+    withControllers(
+      garbageCollector,
+      { types, objects: [object("ConfigMap", "a", [{ name: "late" }])], prepare: (fake) => hideFromWatches(fake) },
+      async ({ fake, settle }) => {
+        fake.clearActions();
+        await settle(3_600_000);
+        const asked = fake.actions.filter(({ verb, name }) => verb === "get" && name === "late").length;
+        assert.ok(asked > 3 && asked < 15, `${asked} times`);
+        assert.ok(fake.peek(configMaps, "a", "default"));
+      },
+    ));
 
   test("does nothing while nothing happens", () => bench(tree, (bench) => bench.assertQuiet()));
 
