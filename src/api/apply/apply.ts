@@ -1,5 +1,6 @@
 import { decodeValue, type Expected } from "../codec/decode.ts";
-import { DecodeError, zeroObject } from "../codec/normalize.ts";
+import { zeroObject } from "../codec/field-presence.ts";
+import { DecodeError } from "../codec/normalize.ts";
 import { timeOf } from "../codec/time.ts";
 import { jsonEqual } from "../json-equal.ts";
 import { apiVersionOf, type UnknownObject } from "../object.ts";

@@ -1,4 +1,4 @@
-import { nullFieldsOf } from "../codec/normalize.ts";
+import { nullFieldsOf } from "../codec/field-presence.ts";
 import { jsonEqual } from "../json-equal.ts";
 import { isObject, type JsonObject } from "../patch/go-format.ts";
 import type { Type } from "../schema/schema.ts";

@@ -1,4 +1,4 @@
-import { zeroObject } from "../codec/normalize.ts";
+import { zeroObject } from "../codec/field-presence.ts";
 import { timeOf } from "../codec/time.ts";
 import { jsonEqual } from "../json-equal.ts";
 import type { UnknownObject } from "../object.ts";
