@@ -53,7 +53,7 @@ function http1(path: string, options: object = {}, body?: string): Promise<Answe
 
 function http2(
   path: string,
-  headers: Record<string, string> = {},
+  headers: Record<string, string | string[]> = {},
   body?: string,
   tls: object = admin,
 ): Promise<Answer> {
@@ -100,6 +100,18 @@ test("without credentials a client is anonymous; with bad ones it is nobody", as
   assert.equal((await http1(NAMESPACES, stranger)).status, 401);
   assert.equal((await http2(NAMESPACES, {}, undefined, stranger)).status, 401);
   assert.equal((await http1(NAMESPACES, { headers: { authorization: "Bearer x" } })).status, 401);
+});
+
+test("headers that come several times are told apart", async () => {
+  const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  const groups = ["a, b", "c"];
+  const headers = { "content-type": "application/json", "impersonate-user": "jane", "impersonate-group": groups };
+  for (const answer of [
+    await http1(path, { ...admin, method: "POST", headers }, "{}"),
+    await http2(path, { ":method": "POST", ...headers }, "{}"),
+  ]) {
+    assert.deepEqual(JSON.parse(answer.body.toString()).status.userInfo.groups, [...groups, "system:authenticated"]);
+  }
 });
 
 test("objects are written over either protocol", async () => {

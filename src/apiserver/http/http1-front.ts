@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { bodyLength, bufferedBody, streamedBody, writeChunks } from "./body.ts";
 import { type ApiRequest, isStream, parseTarget, type Reply } from "./exchange.ts";
+import { withRepeatedHeaders } from "./repeated-headers.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
 
 /** A request whose connection may serve others after it: it must be let go of when it has been answered. */
@@ -28,7 +29,7 @@ export function http1Request(
     url,
     path: target.path,
     query: target.query,
-    headers: joinedHeaders(message),
+    headers: withRepeatedHeaders(message.headers, message.rawHeaders),
     body: upgradable ? bufferedBody(new Uint8Array()) : streamedBody(message, message.headers["content-length"]),
     get signal() {
       return lifetime.signal;
@@ -44,20 +45,6 @@ export function http1Request(
       socket.off("close", onClose);
     },
   };
-}
-
-/** Headers that may come several times with a meaning of their own; Node would join their values with commas. */
-const REPEATED_HEADERS = /^(impersonate-group|impersonate-extra-.*|sec-websocket-protocol|x-stream-protocol-version)$/;
-
-function joinedHeaders(message: IncomingMessage): ApiRequest["headers"] {
-  let headers: Record<string, string | string[] | undefined> = message.headers;
-  for (let index = 0; index < message.rawHeaders.length; index += 2) {
-    const name = message.rawHeaders[index]!.toLowerCase();
-    if (!REPEATED_HEADERS.test(name) || Array.isArray(headers[name])) continue;
-    if (headers === message.headers) headers = { ...message.headers };
-    headers[name] = message.headersDistinct[name];
-  }
-  return headers;
 }
 
 /** Sends `reply`; resolves when all of it was handed to the socket, or the client has gone. */

@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { bodyLength, streamedBody, writeChunks } from "./body.ts";
 import { type ApiRequest, isStream, parseTarget, type Reply } from "./exchange.ts";
+import { withRepeatedHeaders } from "./repeated-headers.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
 
 /** Makes a request of an HTTP/2 stream. Undefined where its target is malformed. */
 export function http2Request(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders & { ":method"?: string; ":path"?: string; ":authority"?: string },
+  raw: readonly string[],
   peer: PeerIdentity,
 ): (ApiRequest & { lifetime: RequestLifetime }) | undefined {
   const url = headers[":path"] ?? "/";
@@ -19,7 +21,7 @@ export function http2Request(
     url,
     path: target.path,
     query: target.query,
-    headers: headers as ApiRequest["headers"],
+    headers: withRepeatedHeaders(headers as ApiRequest["headers"], raw),
     body: streamedBody(stream, headers["content-length"]),
     get signal() {
       return lifetime.signal;

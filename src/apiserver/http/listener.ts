@@ -100,8 +100,12 @@ export async function listen(
     if (reply.upgrade) reply.upgrade(socket, head);
     else await writeRaw(socket, reply);
   };
-  const serveHttp2 = async (stream: ServerHttp2Stream, headers: Parameters<typeof http2Request>[1]) => {
-    const request = http2Request(stream, headers, peerOf(stream.session!.socket as unknown as TLSSocket));
+  const serveHttp2 = async (
+    stream: ServerHttp2Stream,
+    headers: Parameters<typeof http2Request>[1],
+    raw: readonly string[],
+  ) => {
+    const request = http2Request(stream, headers, raw, peerOf(stream.session!.socket as unknown as TLSSocket));
     const reply = await answer(handler, request);
     await writeHttp2(stream, reply, headers[":method"] ?? "GET");
     request?.lifetime.answered();
@@ -119,9 +123,9 @@ export async function listen(
   });
   // A "request" listener makes Node wrap HTTP/2 streams in its compatibility layer, which costs a quarter of the rate.
   server.removeAllListeners("stream");
-  server.on("stream", (stream, headers) => {
+  server.on("stream", (stream, headers, _flags, raw) => {
     stream.on("error", () => {});
-    void guard(serveHttp2(stream, headers), () => stream.destroy());
+    void guard(serveHttp2(stream, headers, raw), () => stream.destroy());
   });
   (server as Http2SecureServer & { on(event: "upgrade", listener: UpgradeListener): void }).on(
     "upgrade",
