@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
@@ -123,11 +123,12 @@ export async function listen(
   });
   // A "request" listener makes Node wrap HTTP/2 streams in its compatibility layer, which costs a quarter of the rate.
   server.removeAllListeners("stream");
-  server.on("stream", (stream, headers, _flags, raw) => {
+  const untyped = server as unknown as UntypedEvents;
+  untyped.on("stream", (stream, headers, _flags, raw) => {
     stream.on("error", () => {});
     void guard(serveHttp2(stream, headers, raw), () => stream.destroy());
   });
-  (server as Http2SecureServer & { on(event: "upgrade", listener: UpgradeListener): void }).on(
+  untyped.on(
     "upgrade",
     (message, socket, head) => void guard(serveUpgrade(message, socket, head), () => socket.destroy()),
   );
@@ -177,7 +178,14 @@ export async function listen(
   };
 }
 
-type UpgradeListener = (message: IncomingMessage, socket: Duplex, head: Buffer) => void;
+/** What the server emits beside what its type tells of. */
+interface UntypedEvents {
+  on(event: "upgrade", listener: (message: IncomingMessage, socket: Duplex, head: Buffer) => void): void;
+  on(
+    event: "stream",
+    listener: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: string[]) => void,
+  ): void;
+}
 
 async function answer(handler: Handler, request: ApiRequest | undefined): Promise<Reply> {
   if (!request) return statusReply(badRequest("malformed request target"));
