@@ -4,6 +4,7 @@ import { cronJobController } from "./cron-job/controller.ts";
 import { daemonSetController } from "./daemon-set/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
+import { endpointSliceMirroringController } from "./endpoints/mirror-controller.ts";
 import { endpointSliceController } from "./endpoints/slice-controller.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
 import { jobController } from "./job/controller.ts";
@@ -26,6 +27,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   namespaceController,
   endpointsController,
   endpointSliceController,
+  endpointSliceMirroringController,
   replicaSetController,
   replicationControllerController,
   deploymentController,

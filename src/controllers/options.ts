@@ -56,6 +56,11 @@ export const controllerManagerFlags = {
     default: defaultSettings.terminatedPodThreshold,
     description: "finished pods above this number are deleted; 0 keeps all",
   },
+  "mirroring-max-endpoints-per-subset": {
+    kind: "integer",
+    default: defaultSettings.maxMirroredEndpointsPerSubset,
+    description: "addresses of one subset of Endpoints that are mirrored to slices",
+  },
   "max-endpoints-per-slice": {
     kind: "integer",
     default: defaultSettings.maxEndpointsPerSlice,

@@ -18,6 +18,8 @@ export interface ControllerSettings {
   terminatedPodThreshold: number;
   /** Endpoints per slice. `--max-endpoints-per-slice` */
   maxEndpointsPerSlice: number;
+  /** Addresses of one subset of an Endpoints object that are mirrored. `--mirroring-max-endpoints-per-subset` */
+  maxMirroredEndpointsPerSubset: number;
   /** Reconciliations at once. `--concurrent-<kind>-syncs`; the garbage collector's is 20. */
   concurrentSyncs: number;
   concurrentGarbageCollectorSyncs: number;
@@ -33,6 +35,7 @@ export const defaultSettings: ControllerSettings = {
   unhealthyZoneThreshold: 0.55,
   terminatedPodThreshold: 12_500,
   maxEndpointsPerSlice: 100,
+  maxMirroredEndpointsPerSubset: 1000,
   concurrentSyncs: 5,
   concurrentGarbageCollectorSyncs: 20,
 };

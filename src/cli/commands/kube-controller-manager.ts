@@ -39,6 +39,7 @@ export function define(program: Command, context: Context): void {
           nodeStartupGracePeriodMs: flags["node-startup-grace-period"],
           terminatedPodThreshold: flags["terminated-pod-gc-threshold"],
           maxEndpointsPerSlice: flags["max-endpoints-per-slice"],
+          maxMirroredEndpointsPerSubset: flags["mirroring-max-endpoints-per-subset"],
         },
         ...(flags["leader-elect"]
           ? {
