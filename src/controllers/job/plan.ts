@@ -2,10 +2,10 @@ import type { Job, JobCondition, JobStatus } from "../../api/types/batch.v1.ts";
 import type { Pod } from "../../api/types/core.v1.ts";
 import { time } from "../../client/timestamps.ts";
 import { withoutZeros } from "../counts.ts";
-import { isActive, isFinished, isReady, isTerminating } from "../pod-state.ts";
+import { isFinished, isReady, isTerminating } from "../pod-state.ts";
 import { inDeletionOrder } from "../replica-set/pod-ranking.ts";
 import { type FailureRecord, recordOutcomes, waitAfterFailures } from "./failure-backoff.ts";
-import { formatIndexes, parseIndexes } from "./index-set.ts";
+import { formatIndexes } from "./index-set.ts";
 import {
   annotatedFailures,
   countsEndedOnly,
@@ -18,6 +18,7 @@ import {
   isTracked,
   type WantedPod,
 } from "./job-pods.ts";
+import { type JobView, jobView } from "./job-view.ts";
 import { judgeFailure, judgeSuccess } from "./policies.ts";
 
 /** At most so many pods are created, deleted or counted in one go. */
@@ -73,17 +74,9 @@ class JobStep {
   readonly #job: Job;
   readonly #now: number;
   readonly #pods: readonly Pod[];
-  readonly #active: Pod[];
-  readonly #newlySucceeded: Pod[];
-  readonly #newlyFailed: Pod[];
+  readonly #view: JobView;
   readonly #recordBefore: FailureRecord | undefined;
-  readonly #succeededIndexes: Set<number>;
-  readonly #failedIndexes: Set<number>;
-  /** Failed pods that keep an index's count of failures until another pod takes it over. */
-  readonly #lastOfIndex: Map<number, Pod>;
   readonly #plan: JobPlan;
-  #succeeded: number;
-  #failed: number;
   #wait: number | undefined;
   #startTime: string | undefined;
 
@@ -91,72 +84,19 @@ class JobStep {
     this.#job = job;
     this.#now = now;
     this.#pods = pods;
+    this.#view = jobView(job, pods);
     this.#recordBefore = record;
-    const status = job.status ?? {};
-    const noted = new Set([
-      ...(status.uncountedTerminatedPods?.succeeded ?? []),
-      ...(status.uncountedTerminatedPods?.failed ?? []),
-    ]);
-    const fresh = pods.filter((pod) => isTracked(pod) && !noted.has(pod.metadata?.uid ?? ""));
-    this.#active = pods.filter(isActive);
-    this.#newlySucceeded = fresh.filter((pod) => pod.status?.phase === "Succeeded");
-    this.#newlyFailed = fresh.filter((pod) => hasFailed(job, pod) && judgeFailure(job, pod).action !== "Ignore");
-    const completions = job.spec?.completions ?? 0;
-    this.#succeededIndexes = parseIndexes(status.completedIndexes, completions);
-    this.#failedIndexes = parseIndexes(status.failedIndexes, completions);
-    if (isIndexed(job)) this.#readIndexes(fresh);
-    this.#lastOfIndex = this.#limitsIndexes ? this.#findLastOfIndex(fresh) : new Map();
-    this.#succeeded = isIndexed(job)
-      ? this.#succeededIndexes.size
-      : (status.succeeded ?? 0) +
-        (status.uncountedTerminatedPods?.succeeded?.length ?? 0) +
-        this.#newlySucceeded.length;
-    this.#failed =
-      (status.failed ?? 0) + (status.uncountedTerminatedPods?.failed?.length ?? 0) + this.#newlyFailed.length;
-    this.#startTime = status.startTime ?? (job.spec?.suspend ? undefined : time(now));
+    this.#startTime = job.status?.startTime ?? (job.spec?.suspend ? undefined : time(now));
+    const { newlySucceeded, newlyFailed } = this.#view;
     this.#plan = {
       create: [],
       release: [],
       stop: [],
-      status: { ...status },
+      status: { ...job.status },
       untrack: [],
       events: [],
-      record: recordOutcomes(record, this.#newlySucceeded, this.#newlyFailed, now),
+      record: recordOutcomes(record, newlySucceeded, newlyFailed, now),
     };
-  }
-
-  get #limitsIndexes(): boolean {
-    return isIndexed(this.#job) && this.#job.spec?.backoffLimitPerIndex !== undefined;
-  }
-
-  #readIndexes(fresh: readonly Pod[]): void {
-    for (const pod of this.#newlySucceeded) {
-      const index = indexOf(this.#job, pod);
-      if (index !== undefined) this.#succeededIndexes.add(index);
-    }
-    if (!this.#limitsIndexes) return;
-    for (const pod of fresh) {
-      const index = indexOf(this.#job, pod);
-      if (index === undefined || !hasFailed(this.#job, pod)) continue;
-      const { action } = judgeFailure(this.#job, pod);
-      const exhausted = annotatedFailures(pod, INDEX_FAILURES) >= this.#job.spec!.backoffLimitPerIndex!;
-      if (action === "FailIndex" || (action !== "Ignore" && exhausted)) this.#failedIndexes.add(index);
-    }
-  }
-
-  #findLastOfIndex(fresh: readonly Pod[]): Map<number, Pod> {
-    const last = new Map<number, Pod>();
-    const busy = new Set(this.#active.map((pod) => indexOf(this.#job, pod)));
-    const failures = (pod: Pod) =>
-      annotatedFailures(pod, INDEX_FAILURES) + annotatedFailures(pod, INDEX_IGNORED_FAILURES);
-    for (const pod of fresh) {
-      const index = indexOf(this.#job, pod);
-      if (index === undefined || !hasFailed(this.#job, pod) || busy.has(index)) continue;
-      if (this.#succeededIndexes.has(index) || this.#failedIndexes.has(index)) continue;
-      const present = last.get(index);
-      if (!present || failures(pod) >= failures(present)) last.set(index, pod);
-    }
-    return last;
   }
 
   /** Why the Job has to end now; undefined while it may go on. */
@@ -167,10 +107,12 @@ class JobStep {
       if (present) return { type, reason: present.reason ?? "", message: present.message ?? "" };
     }
     const failure = (reason: string, message: string): Ending => ({ type: "FailureTarget", reason, message });
-    const fatal = this.#newlyFailed.map((pod) => judgeFailure(job, pod)).find(({ action }) => action === "FailJob");
+    const fatal = this.#view.newlyFailed
+      .map((pod) => judgeFailure(job, pod))
+      .find(({ action }) => action === "FailJob");
     if (fatal) return failure("PodFailurePolicy", fatal.message ?? "");
     const { backoffLimit = 6, activeDeadlineSeconds, maxFailedIndexes, completions = 0, suspend } = job.spec ?? {};
-    if (this.#failed > backoffLimit || this.#restartedTooOften(backoffLimit)) {
+    if (this.#view.failed > backoffLimit || this.#restartedTooOften(backoffLimit)) {
       return failure("BackoffLimitExceeded", "Job has reached the specified backoff limit");
     }
     if (activeDeadlineSeconds !== undefined && !suspend && this.#startTime) {
@@ -178,22 +120,22 @@ class JobStep {
       if (left <= 0) return failure("DeadlineExceeded", "Job was active longer than specified deadline");
       this.#look(left);
     }
-    if (this.#limitsIndexes) {
-      const failed = this.#failedIndexes.size;
+    if (this.#view.limitsIndexes) {
+      const failed = this.#view.failedIndexes.size;
       if (maxFailedIndexes !== undefined && failed > maxFailedIndexes) {
         return failure("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
       }
-      if (failed > 0 && this.#succeeded + failed >= completions)
+      if (failed > 0 && this.#view.succeeded + failed >= completions)
         return failure("FailedIndexes", "Job has failed indexes");
     }
-    const met = isIndexed(job) ? judgeSuccess(job, this.#succeededIndexes) : undefined;
+    const met = isIndexed(job) ? judgeSuccess(job, this.#view.succeededIndexes) : undefined;
     return met === undefined ? undefined : { type: "SuccessCriteriaMet", reason: "SuccessPolicy", message: met };
   }
 
   /** Pods that are restarted in place count by their restarts. */
   #restartedTooOften(limit: number): boolean {
     if (this.#job.spec?.template.spec?.restartPolicy !== "OnFailure") return false;
-    const restarts = this.#active
+    const restarts = this.#view.active
       .flatMap((pod) => [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])])
       .reduce((sum, { restartCount }) => sum + restartCount, 0);
     return limit === 0 ? restarts > 0 : restarts >= limit;
@@ -202,7 +144,7 @@ class JobStep {
   end(ending: Ending): void {
     if (!conditionOf(this.#job.status, ending.type))
       this.#setCondition(ending.type, true, ending.reason, ending.message);
-    this.#plan.stop = this.#active.slice(0, BURST);
+    this.#plan.stop = this.#view.active.slice(0, BURST);
   }
 
   /** Brings the number of active pods to what is wanted. */
@@ -211,20 +153,20 @@ class JobStep {
     if (metadata?.deletionTimestamp) return;
     this.#noteSuspension();
     const parallelism = spec?.parallelism ?? 1;
-    const active = this.#active.length;
+    const active = this.#view.active.length;
     const wanted = spec?.suspend
       ? 0
       : spec?.completions === undefined
-        ? this.#succeeded > 0
+        ? this.#view.succeeded > 0
           ? active
           : parallelism
-        : Math.max(0, Math.min(parallelism, spec.completions - this.#succeeded));
+        : Math.max(0, Math.min(parallelism, spec.completions - this.#view.succeeded));
     this.#plan.release = this.#surplus(active - wanted).slice(0, BURST);
     if (this.#plan.release.length > 0) return;
     const leaving = this.#pods.filter((pod) => isTerminating(pod) && !isFinished(pod));
     const missing = wanted - active - (countsEndedOnly(this.#job) ? leaving.length : 0);
     if (missing <= 0) return;
-    if (!this.#limitsIndexes) {
+    if (!this.#view.limitsIndexes) {
       const wait = waitAfterFailures(this.#plan.record, this.#now);
       if (wait > 0) {
         this.#look(wait);
@@ -240,10 +182,10 @@ class JobStep {
   /** What is too much: of Indexed Jobs what has no index or one that another has, then as a scale-down would choose. */
   #surplus(atLeast: number): Pod[] {
     const surplus: Pod[] = [];
-    let rest = this.#active;
+    let rest = this.#view.active;
     if (isIndexed(this.#job)) {
       const seen = new Set<number>();
-      const ordered = [...inDeletionOrder(this.#active, () => 0, this.#now)].reverse();
+      const ordered = [...inDeletionOrder(this.#view.active, () => 0, this.#now)].reverse();
       rest = ordered.filter((pod) => {
         const index = indexOf(this.#job, pod);
         const keep = index !== undefined && !seen.has(index);
@@ -257,17 +199,17 @@ class JobStep {
   }
 
   #pendingIndexes(count: number, leaving: readonly Pod[]): WantedPod[] {
-    const taken = new Set<number | undefined>([...this.#succeededIndexes, ...this.#failedIndexes]);
-    for (const pod of this.#active) taken.add(indexOf(this.#job, pod));
+    const taken = new Set<number | undefined>([...this.#view.succeededIndexes, ...this.#view.failedIndexes]);
+    for (const pod of this.#view.active) taken.add(indexOf(this.#job, pod));
     if (countsEndedOnly(this.#job)) for (const pod of leaving) taken.add(indexOf(this.#job, pod));
     const wanted: WantedPod[] = [];
     for (let index = 0; index < (this.#job.spec?.completions ?? 0) && wanted.length < count; index++) {
       if (taken.has(index)) continue;
-      if (!this.#limitsIndexes) {
+      if (!this.#view.limitsIndexes) {
         wanted.push({ index });
         continue;
       }
-      const last = this.#lastOfIndex.get(index);
+      const last = this.#view.lastOfIndex.get(index);
       const failures = last ? this.#failuresAfter(last) : { counted: 0, ignored: 0 };
       const failed = failures.counted + failures.ignored;
       const wait = last
@@ -304,8 +246,8 @@ class JobStep {
   /** The ordinary end: as many have succeeded as were wanted, and none is left. */
   completion(): Ending | undefined {
     const { completions } = this.#job.spec ?? {};
-    const left = this.#active.length + this.#plan.create.length;
-    const enough = completions === undefined ? this.#succeeded > 0 : this.#succeeded >= completions;
+    const left = this.#view.active.length + this.#plan.create.length;
+    const enough = completions === undefined ? this.#view.succeeded > 0 : this.#view.succeeded >= completions;
     if (!enough || left > 0 || this.#job.metadata?.deletionTimestamp) return undefined;
     const ending: Ending = {
       type: "SuccessCriteriaMet",
@@ -322,17 +264,17 @@ class JobStep {
     const job = this.#job;
     const uncounted = this.#countPods(ending);
     const terminating = this.#pods.filter((pod) => isTerminating(pod) && !isFinished(pod)).length;
-    const active = this.#active.length + plan.create.length - plan.release.length - plan.stop.length;
+    const active = this.#view.active.length + plan.create.length - plan.release.length - plan.stop.length;
     const { completedIndexes: _, failedIndexes: __, active: ___, ...rest } = plan.status;
-    const indexes = isIndexed(job) ? formatIndexes(this.#succeededIndexes) : "";
+    const indexes = isIndexed(job) ? formatIndexes(this.#view.succeededIndexes) : "";
     plan.status = {
       ...rest,
       ...withoutZeros({ active }),
-      ...(isIndexed(job) ? withoutZeros({ succeeded: this.#succeededIndexes.size }) : {}),
+      ...(isIndexed(job) ? withoutZeros({ succeeded: this.#view.succeededIndexes.size }) : {}),
       ...(indexes ? { completedIndexes: indexes } : {}),
-      ...(this.#limitsIndexes ? { failedIndexes: formatIndexes(this.#failedIndexes) } : {}),
+      ...(this.#view.limitsIndexes ? { failedIndexes: formatIndexes(this.#view.failedIndexes) } : {}),
       ...(this.#startTime ? { startTime: this.#startTime } : {}),
-      ready: this.#active.filter((pod) => isReady(pod) && !plan.release.includes(pod) && !plan.stop.includes(pod))
+      ready: this.#view.active.filter((pod) => isReady(pod) && !plan.release.includes(pod) && !plan.stop.includes(pod))
         .length,
       terminating,
       uncountedTerminatedPods: uncounted,
@@ -342,7 +284,7 @@ class JobStep {
     if (ending && settled && plan.stop.length === 0) this.#declareOver(ending);
     // Those that are noted now are not new the next time; all others are.
     const noted = (pod: Pod) => plan.untrack.includes(pod);
-    const outcomes = [this.#newlySucceeded.filter(noted), this.#newlyFailed.filter(noted)] as const;
+    const outcomes = [this.#view.newlySucceeded.filter(noted), this.#view.newlyFailed.filter(noted)] as const;
     plan.record = recordOutcomes(this.#recordBefore, ...outcomes, this.#now);
     if (this.#wait !== undefined && !ending) plan.requeueAfterMs = this.#wait;
     return plan;
@@ -390,7 +332,7 @@ class JobStep {
     if (ending) return isFinished(pod) || isTerminating(pod);
     if (!hasFailed(this.#job, pod)) return false;
     const index = indexOf(this.#job, pod);
-    return index === undefined || this.#lastOfIndex.get(index)?.metadata?.uid !== pod.metadata?.uid;
+    return index === undefined || this.#view.lastOfIndex.get(index)?.metadata?.uid !== pod.metadata?.uid;
   }
 
   #declareOver({ type, reason, message }: Ending): void {
