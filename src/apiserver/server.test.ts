@@ -10,7 +10,6 @@ import { withWarnings } from "./filters/warnings.ts";
 import { writeChunks } from "./http/body.ts";
 import { parseTarget } from "./http/exchange.ts";
 import { requestInfo } from "./request-info.ts";
-import { checkRuntimeConfig } from "./run.ts";
 import { send, testServer } from "./server.fixture.ts";
 import type { ApiServer } from "./server.ts";
 
@@ -210,11 +209,4 @@ test("small pieces are joined, big ones are left as they are", () => {
   const small = Array.from({ length: 10 }, () => new Uint8Array(100 * 1024));
   const sizes = [...writeChunks([...small, big])].map((chunk) => chunk.length / 1024);
   assert.deepEqual(sizes, [200, 200, 200, 200, 200, 300]);
-});
-
-test("--runtime-config takes what is served, and nothing else", () => {
-  checkRuntimeConfig(["api/ga=true", "apps/v1", "batch/v1=true", "policy/v1beta1=false"]);
-  for (const entry of ["api/beta=true", "apps/v1=false", "resource.k8s.io/v1beta1=true", "apps/v1=maybe"]) {
-    assert.throws(() => checkRuntimeConfig([entry]), /--runtime-config/, entry);
-  }
 });

@@ -195,7 +195,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const paths = pathRoutes(routes, () => routes.map(({ path }) => path));
   const endpoint: Endpoint = (context) => (context.info.isResource ? resources(context) : paths(context));
 
+  const postStart = [
+    ...bootstrapHooks({ ranges, advertise: options.advertise, clientCa: options.clientCa, clock, logger }),
+    ...(options.postStartHooks ?? []),
+  ];
   const starting = Promise.all([secured.start(), loadServices(registryOf(services), addresses)]);
+  starting.catch((error) => logger.error("what is stored could not be read", { error }));
   const afterStart: Filter = async (context, next) => {
     await starting;
     return next(context);
@@ -226,10 +231,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
   checks.add({ name: "etcd", check: storeAnswers }, ["livez", "readyz"]);
   checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
-  const postStart = [
-    ...bootstrapHooks({ ranges, advertise: options.advertise, clientCa: options.clientCa, clock, logger }),
-    ...(options.postStartHooks ?? []),
-  ];
   const ready = runPostStartHooks(postStart, {
     client: ownClient(),
     health: checks,
