@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { configMaps, leases, nodes, pods, secrets } from "../api/resource-types.ts";
@@ -627,5 +628,117 @@ describe("the node", () => {
     assert.equal(status(pod())?.restartCount, 0);
     restore();
     await advanceUntil("told", () => status(pod())?.restartCount === 1, 60_000);
+  });
+});
+
+describe("static pods", () => {
+  const manifest = (image: string) =>
+    `apiVersion: v1\nkind: Pod\nmetadata:\n  name: etcd\n  namespace: default\nspec:\n  containers:\n  - name: app\n    image: ${image}\n`;
+
+  test("run without the API, and are shown in it by a mirror", async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), "knarr-manifests-"));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    await writeFile(join(directory, "etcd.yaml"), manifest("app:1"));
+    const fixture = await kubeletFixture(t, { staticPodPath: directory });
+    const { api, runtime, until, advanceUntil } = fixture;
+    const mirror = () => api.peek(pods, `etcd-${NODE}`, "default");
+    await until("running", () => mirror()?.status?.phase === "Running");
+    const hash = mirror()?.metadata?.annotations?.["kubernetes.io/config.mirror"];
+    assert.equal(mirror()?.metadata?.ownerReferences?.[0]?.kind, "Node");
+    assert.equal(runtime.container("app").labels["io.kubernetes.pod.uid"], hash);
+
+    // Deleting the mirror changes nothing but the mirror.
+    const { uid } = mirror()!.metadata!;
+    await api.resource(pods).delete(`etcd-${NODE}`, "default", { gracePeriodSeconds: 0 });
+    await until("back", () => mirror() && mirror()?.metadata?.uid !== uid && mirror()?.status?.phase === "Running");
+    assert.equal([...runtime.containers.values()].length, 1);
+
+    // Another manifest is another pod, after the old one has ended.
+    runtime.images.set("app:2", fakeImage("app:2"));
+    await writeFile(join(directory, "etcd.yaml"), manifest("app:2"));
+    await advanceUntil(
+      "replaced",
+      () => runtime.containers.size === 1 && runtime.container("app").image === "app:2",
+      60_000,
+    );
+    await until(
+      "shown",
+      () => mirror()?.spec?.containers[0]?.image === "app:2" && mirror()?.status?.phase === "Running",
+    );
+    assert.ok(runtime.calls.indexOf("stopContainer app 30") < runtime.calls.lastIndexOf("createContainer app"));
+
+    await rm(join(directory, "etcd.yaml"));
+    await advanceUntil("ended", () => runtime.containers.size === 0 && !mirror(), 60_000);
+  });
+});
+
+describe("upkeep", () => {
+  test("a pod that fills its emptyDir beyond the limit is evicted", async (t) => {
+    const fixture = await kubeletFixture(t);
+    const { createPod, pod, advanceUntil, root, events } = fixture;
+    createPod({
+      containers: [{ name: "app", image: "app:1", volumeMounts: [{ name: "scratch", mountPath: "/scratch" }] }],
+      volumes: [{ name: "scratch", emptyDir: { sizeLimit: "1Mi" } }],
+    });
+    await running(fixture);
+    const directory = join(root, "kubelet/pods/uid-web/volumes/kubernetes.io~empty-dir/scratch");
+    await writeFile(join(directory, "big"), Buffer.alloc(2 * 1024 * 1024));
+    await advanceUntil("evicted", () => pod().status?.reason === "Evicted", 30_000);
+    assert.equal(phase(pod()), "Failed");
+    assert.equal(pod().status?.message, 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". ');
+    assert.equal(condition(pod(), "DisruptionTarget")?.reason, "TerminationByKubelet");
+    assert.ok(events().some((event) => event.startsWith("Warning Evicted: Usage of EmptyDir volume")));
+  });
+
+  test("memory that runs short is a condition of the node, and costs the greediest pod its place", async (t) => {
+    const fixture = await kubeletFixture(t, { evictionHard: { "memory.available": "100%" } });
+    const { api, createPod, pod, advanceUntil, until } = fixture;
+    createPod({});
+    createPod({ priority: 2_000_000_000 }, { name: "critical" });
+    await running(fixture);
+    await until("running", () => phase(pod("critical")) === "Running");
+    await advanceUntil("evicted", () => pod().status?.reason === "Evicted", 30_000);
+    assert.match(
+      pod().status?.message ?? "",
+      /^The node was low on resource: memory\. Threshold quantity: \d+\w+, available: \d+Ki\. $/,
+    );
+    assert.equal(phase(pod("critical")), "Running");
+    const pressure = () => api.peek(nodes, NODE)?.status?.conditions?.find(({ type }) => type === "MemoryPressure");
+    await until("told", () => pressure()?.status === "True");
+    assert.equal(pressure()?.reason, "KubeletHasInsufficientMemory");
+    createPod({}, { name: "late" });
+    await until("refused", () => phase(pod("late")) === "Failed");
+    assert.equal(pod("late").status?.message, "Pod was rejected: The node had condition: [MemoryPressure]. ");
+  });
+
+  test("older ended containers are removed, the last one stays", async (t) => {
+    const fixture = await kubeletFixture(t);
+    const { runtime, createPod, pod, until, advanceUntil } = fixture;
+    createPod({});
+    await running(fixture);
+    runtime.exit("app", 1);
+    await until("restarted", () => status(pod())?.restartCount === 1);
+    runtime.exit("app", 1);
+    await advanceUntil("restarted", () => status(pod())?.restartCount === 2, 30_000);
+    assert.equal(runtime.containers.size, 3);
+    await advanceUntil("collected", () => runtime.containers.size === 2, 90_000);
+    assert.equal(status(pod())?.lastState?.terminated?.exitCode, 1);
+  });
+
+  test("a log that has grown is rotated", async (t) => {
+    const fixture = await kubeletFixture(t, { containerLogMaxSize: 100, containerLogMaxFiles: 3 });
+    const { runtime, createPod, advanceUntil, root } = fixture;
+    createPod({});
+    await running(fixture);
+    const directory = join(root, "pods/default_web_uid-web/app");
+    const reopened = () => runtime.calls.filter((call) => call === "reopenContainerLog app").length;
+    for (let round = 1; round <= 4; round++) {
+      await writeFile(join(directory, "0.log"), "x".repeat(200));
+      await advanceUntil("rotated", () => reopened() === round, 30_000);
+    }
+    const names = (await readdir(directory)).sort();
+    assert.equal(names.length, 2, names.join(" "));
+    assert.match(names[0]!, /^0\.log\.\d{8}-\d{6}\.gz$/);
+    assert.match(names[1]!, /^0\.log\.\d{8}-\d{6}$/);
   });
 });

@@ -1,5 +1,5 @@
-import { configMaps, nodes, runtimeClasses, secrets, services } from "../api/resource-types.ts";
-import type { Node, Pod } from "../api/types/core.v1.ts";
+import { nodes, services } from "../api/resource-types.ts";
+import type { Node } from "../api/types/core.v1.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import type { Exec } from "../base/exec.ts";
 import type { Files } from "../base/files.ts";
@@ -11,48 +11,26 @@ import { eventRecorder } from "../client/event-broadcaster.ts";
 import { informerFactory } from "../client/informer-factory.ts";
 import { makeCgroups } from "./cgroups/make-cgroups.ts";
 import type { PodCgroups } from "./cgroups/pod-cgroups.ts";
-import { containerStarter } from "./containers/container-starter.ts";
-import { containerStopper } from "./containers/container-stopper.ts";
-import { dnsReader } from "./containers/dns-config.ts";
-import type { DownwardFacts } from "./containers/downward-api.ts";
-import { hookRunner } from "./containers/lifecycle-hook.ts";
-import { sandboxStarter } from "./containers/sandbox-starter.ts";
-import { terminationMessages } from "./containers/termination-message.ts";
-import { housekeeping } from "./housekeeping.ts";
-import { imageManager } from "./images/image-manager.ts";
 import { nodeCapacity } from "./node/capacity.ts";
 import { desiredNode } from "./node/desired-node.ts";
 import { keepNodeLease } from "./node/lease.ts";
 import { machineInfo } from "./node/machine-info.ts";
 import { nodeAgent } from "./node/node-agent.ts";
 import { nodeStatus } from "./node/node-status.ts";
-import { objectCache } from "./objects/object-cache.ts";
-import { podReferences } from "./objects/references.ts";
-import { serviceAccountTokens } from "./objects/service-account-tokens.ts";
 import { defaultSettings } from "./options.ts";
-import { backoff, INITIAL_BACKOFF_MS } from "./plan/backoff.ts";
-import { isMirrorPod, podNamespace, podUid } from "./pod/pod.ts";
+import { isMirrorPod, isStaticPod, podUid } from "./pod/pod.ts";
 import { podIntake } from "./pod/pod-intake.ts";
 import { newestContainer } from "./pod/pod-state.ts";
-import { podSteps } from "./pod/pod-sync.ts";
-import { podWorkers } from "./pod/pod-workers.ts";
-import { runtimeCache } from "./pod/runtime-cache.ts";
-import { removeTraces } from "./pod/trace-remover.ts";
-import { probeManager } from "./probes/probe-manager.ts";
-import { prober } from "./probes/prober.ts";
+import { podMachinery } from "./pod-machinery.ts";
 import { type Image, type Runtime, RuntimeError } from "./runtime.ts";
 import { runtimeHealth } from "./runtime-health.ts";
 import type { PodAccess } from "./server/pod-access.ts";
 import type { KubeletSettings } from "./settings.ts";
 import { apiPods, followApiPods } from "./sources/api-pods.ts";
-import { podReporter } from "./status/pod-reporter.ts";
-import { statusManager } from "./status/status-manager.ts";
-import { dataVolumePlugins } from "./volumes/data-volumes.ts";
-import { emptyDirPlugin } from "./volumes/empty-dir.ts";
-import { hostPathPlugin } from "./volumes/host-path.ts";
+import { mirrorPods } from "./sources/mirror-pods.ts";
+import { staticPods } from "./sources/static-pods.ts";
+import { upkeep } from "./upkeep.ts";
 import { type Mounter, mounter } from "./volumes/mounter.ts";
-import { persistentVolumePlugin } from "./volumes/persistent-volume.ts";
-import { volumeManager } from "./volumes/volume-manager.ts";
 
 /** What a kubelet works with, and how; settings that are left out are upstream's defaults. */
 export interface KubeletOptions
@@ -82,7 +60,7 @@ export interface Kubelet {
   node(): Node | undefined;
   /** Resolves when the node is registered. */
   readonly registered: Promise<Node>;
-  /** Whether the kubelet does its work (upstream's /healthz): the pod loops go on and the runtime is looked at. */
+  /** What is wrong with the kubelet's own work (upstream's /healthz); undefined: nothing. */
   healthy(): string | undefined;
   /** Ends all loops; pods and containers stay as they are. */
   stop(): Promise<void>;
@@ -99,9 +77,8 @@ const IMAGE_LIST_AGE_MS = 30_000;
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { client, runtime, clock, random, files, network, logger } = options;
   const settings = settingsOf(options);
-  const { rootDir, podLogsDir, containerLogsDir, nodeIps } = settings;
+  const { nodeName, rootDir, podLogsDir, containerLogsDir } = settings;
   const stopped = new AbortController();
-  const mounts = options.mounter ?? mounter({ exec: options.exec, files });
 
   await Promise.all([rootDir, podLogsDir, containerLogsDir].map((path) => files.mkdir(path, { recursive: true })));
   const [machine, version, filesystem] = await Promise.all([
@@ -111,181 +88,67 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   ]);
   const capacity = nodeCapacity({ ...settings, machine, filesystemBytes: filesystem.blocks * filesystem.bsize });
   const cgroups = options.cgroups ?? (await makeCgroups({ files, logger, settings, capacity }));
-
   const events = eventRecorder({
     client,
     clock,
     random,
     logger,
     component: "kubelet",
-    host: settings.nodeName,
+    host: nodeName,
     signal: stopped.signal,
   });
   const informers = informerFactory({ client, clock, random, logger });
-  const podInformer = apiPods(informers, settings.nodeName);
+  const podInformer = apiPods(informers, nodeName);
   const serviceInformer = informers.informer(services);
-  const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${settings.nodeName}` });
+  const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
   const servicesRead = Promise.withResolvers<void>();
 
-  const wake = (uid: string) => workers.get(uid)?.wake();
-  const wakeAll = (uids: readonly string[]) => uids.forEach(wake);
-  const cacheOf = { client, clock, random, logger, onChange: wakeAll };
-  const configMapCache = objectCache({ ...cacheOf, type: configMaps });
-  const secretCache = objectCache({ ...cacheOf, type: secrets });
-  const tokens = serviceAccountTokens({ client, clock, random, logger });
-
-  const cache = runtimeCache({
-    runtime,
-    clock,
-    logger,
-    onChange: (uid) => workers.get(uid)?.wakeFor(cache.state(uid)),
-  });
   const health = runtimeHealth({ runtime, clock, logger, onChange: () => void agent.update() });
-  const statuses = statusManager({ client, clock, logger });
-  const facts = (_pod: Pod, podIps: readonly string[]): DownwardFacts => ({
-    hostIps: nodeIps,
-    podIps,
-    allocatable: capacity.allocatable,
-  });
-  const podIpsOf = (pod: Pod) => (statuses.get(pod).podIPs ?? []).flatMap(({ ip }) => ip ?? []);
-  const volumes = volumeManager({
-    files,
-    mounter: mounts,
-    rootDir,
-    pid: options.process.pid,
-    plugins: [
-      emptyDirPlugin({ files, mounter: mounts, memoryCapacity: machine.memoryBytes }),
-      hostPathPlugin({ files }),
-      ...dataVolumePlugins({
-        files,
-        clock,
-        sources: {
-          configMap: configMapCache.get,
-          secret: secretCache.get,
-          token: tokens.token,
-          facts: (pod) => facts(pod, podIpsOf(pod)),
-        },
-      }),
-      persistentVolumePlugin({ client, files }),
-    ],
-  });
-  const probes = probeManager({
-    prober: prober({ runtime, clock, network, events }),
-    clock,
-    random,
-    onChange: wake,
-  });
-  const hooks = hookRunner({ runtime, clock, network });
-  const stopper = containerStopper({ runtime, cache, hooks, events, clock, logger });
-  const images = imageManager({
+  const machinery = podMachinery({
+    client,
     runtime,
-    clock,
-    events,
-    maxParallelPulls: settings.serializeImagePulls ? 1 : settings.maxParallelImagePulls || Number.POSITIVE_INFINITY,
-  });
-  const reporter = podReporter({
-    cache,
-    probes,
-    statuses,
-    messages: terminationMessages(files),
-    podLogsDir,
-    hostIps: nodeIps,
     runtimeName: version.runtimeName,
-  });
-  const starter = containerStarter({
-    runtime,
-    cache,
-    images,
-    volumes,
-    hooks,
-    stopper,
-    events,
-    files,
+    clock,
     random,
+    files,
+    network,
     logger,
-    rootDir,
-    containerLogsDir,
-    security: { seccompDefault: settings.seccompDefault, seccompRoot: `${rootDir}/seccomp` },
-    resources: {
-      memoryCapacity: machine.memoryBytes,
-      cpuCfsQuota: settings.cpuCfsQuota,
-      hugepageSizes: [...machine.hugepages.keys()],
-    },
-    configMap: configMapCache.get,
-    secret: secretCache.get,
+    events,
+    mounter: options.mounter ?? mounter({ exec: options.exec, files }),
+    cgroups,
+    settings,
+    machine,
+    pid: options.process.pid,
+    allocatable: capacity.allocatable,
     services: async () => {
       await servicesRead.promise;
       return serviceInformer.list();
     },
-    facts,
-  });
-  const sandboxes = sandboxStarter({
-    runtime,
-    cache,
-    events,
-    files,
-    rootDir,
-    podLogsDir,
-    clusterDomain: settings.clusterDomain,
-    hostIps: nodeIps,
-    dns: dnsReader(files, settings),
-    async runtimeHandler(pod) {
-      const name = pod.spec?.runtimeClassName;
-      return name ? (await client.resource(runtimeClasses).get(name)).handler : undefined;
-    },
-  });
-  const traces = { runtime, cache, files, podLogsDir, containerLogsDir };
-  const steps = podSteps({
-    clock,
-    events,
-    cache,
-    images,
-    volumes,
-    cgroups,
-    probes,
-    statuses,
-    reporter,
-    starter,
-    stopper,
-    sandboxes,
-    backoff: backoff(clock, INITIAL_BACKOFF_MS, settings.maxContainerRestartPeriod),
     networkNotReady: health.networkProblem,
-    retain(pod) {
-      const references = podReferences(pod);
-      configMapCache.retain(podUid(pod), podNamespace(pod), references.configMaps);
-      secretCache.retain(podUid(pod), podNamespace(pod), references.secrets);
-    },
-    release(uid) {
-      configMapCache.release(uid);
-      secretCache.release(uid);
-      tokens.forgetPod(uid);
-    },
-    removeTraces: (work) => removeTraces(traces, work),
+    mirrorOf: (pod) => (isStaticPod(pod) ? mirrors.of(pod) : pod),
   });
-  const workers = podWorkers({
-    steps,
-    cache,
-    clock,
-    random,
-    logger,
-    syncFrequencyMs: settings.syncFrequency,
-  });
+  const { workers, statuses, cache } = machinery;
 
-  let imageList: { at: number; images: readonly Image[] } | undefined;
-  const listImages = async () => {
-    if (!imageList || clock.monotonic() - imageList.at > IMAGE_LIST_AGE_MS) {
-      imageList = { at: clock.monotonic(), images: await runtime.listImages().catch(() => imageList?.images ?? []) };
-    }
-    return imageList.images;
-  };
-  const problems = () => [...health.problems(), cache.healthy()].filter((problem) => problem !== undefined);
   const desired = desiredNode(settings, machine.system);
+  const care = upkeep({
+    runtime,
+    files,
+    clock,
+    logger,
+    events,
+    settings,
+    machinery,
+    cgroups,
+    node: { kind: "Node", name: nodeName, uid: nodeName, apiVersion: "v1" },
+    onPressureChange: () => void agent.update(),
+  });
+  const listImages = imageLister(runtime, clock);
   const agent = nodeAgent({
     client,
     clock,
     logger,
     events,
-    nodeName: settings.nodeName,
+    nodeName,
     register: settings.registerNode,
     desired,
     updateFrequencyMs: settings.nodeStatusUpdateFrequency,
@@ -296,40 +159,64 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         machine,
         capacity,
         hostname: settings.hostname,
-        nodeIps,
+        nodeIps: settings.nodeIps,
         port: settings.port,
         kubeletVersion: options.version,
         runtimeVersion: `${version.runtimeName}://${version.runtimeVersion}`,
         images: await listImages(),
-        pressure: { memory: false, disk: false, pid: false },
-        notReady: problems(),
+        pressure: care.eviction.pressures(),
+        notReady: [...health.problems(), cache.healthy()].filter((problem) => problem !== undefined),
         old: old.conditions ?? [],
       }),
   });
+
   const intake = podIntake({
     workers,
     statuses,
     cache,
     events,
     logger,
-    node: () => ({ ...desired, ...(nodeInformer.get(settings.nodeName) ?? agent.node()), status: capacity }),
+    node: () => ({ ...desired, ...(nodeInformer.get(nodeName) ?? agent.node()), status: capacity }),
     allowedUnsafeSysctls: settings.allowedUnsafeSysctls,
-    pressure: () => undefined,
+    pressure: care.eviction.refuse,
   });
-  const cleaning = housekeeping({
+  const mirrors = mirrorPods({
+    client,
     clock,
-    files,
     logger,
-    workers,
-    cache,
-    volumes,
-    cgroups,
-    podLogsDir,
-    containerLogsDir,
+    statics: () =>
+      workers
+        .all()
+        .filter(({ work, stage }) => isStaticPod(work.pod) && stage === "syncing")
+        .map(({ work }) => work.pod),
+    node: agent.node,
+    onMirror(pod, mirror) {
+      statuses.observe(mirror, pod);
+      statuses.set(pod, statuses.get(pod));
+    },
   });
+  const manifests = settings.staticPodPath
+    ? staticPods({
+        path: settings.staticPodPath,
+        nodeName,
+        frequencyMs: settings.fileCheckFrequency,
+        files,
+        clock,
+        logger,
+        handlers: {
+          set(pod) {
+            intake.set(pod);
+            mirrors.reconcile();
+          },
+          remove(pod) {
+            intake.remove(pod);
+            mirrors.reconcile();
+          },
+        },
+      })
+    : undefined;
 
-  await Promise.all([volumes.start(), cgroups.start(), cache.relist(), health.check()]);
-  cache.start();
+  await Promise.all([machinery.start(), cgroups.start(), health.check()]);
   health.start();
   agent.start();
   void keepNodeLease(
@@ -337,22 +224,24 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       client,
       clock,
       logger,
-      nodeName: settings.nodeName,
+      nodeName,
       durationSeconds: settings.nodeLeaseDurationSeconds,
       nodeUid: () => agent.node()?.metadata?.uid,
     },
     stopped.signal,
   );
+  await manifests?.start();
   followApiPods(podInformer, {
-    set: (pod) => (isMirrorPod(pod) ? undefined : intake.set(pod)),
-    remove: intake.remove,
+    set: (pod) => (isMirrorPod(pod) ? mirrors.set(pod) : intake.set(pod)),
+    remove: (pod) => (isMirrorPod(pod) ? mirrors.remove(pod) : intake.remove(pod)),
   });
   informers.start();
   void informers.synced(stopped.signal).then(
     async () => {
       servicesRead.resolve();
-      await cleaning.run();
-      cleaning.start();
+      await agent.registered;
+      mirrors.reconcile();
+      await care.start();
     },
     () => {}, // Stopped before the API was there.
   );
@@ -376,15 +265,12 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     healthy: () => cache.healthy(),
     async stop() {
       stopped.abort();
-      workers.stop();
-      cleaning.stop();
+      machinery.stop();
+      manifests?.stop();
+      mirrors.stop();
+      care.stop();
       agent.stop();
       health.stop();
-      cache.stop();
-      probes.stop();
-      statuses.stop();
-      configMapCache.stop();
-      secretCache.stop();
       await informers.stop();
     },
   };
@@ -411,4 +297,15 @@ async function runtimeVersion(runtime: Runtime, clock: Clock, logger: Logger) {
     }
     await sleep(clock, delayMs);
   }
+}
+
+/** The images that the runtime has, as of half a minute ago at most. */
+function imageLister(runtime: Runtime, clock: Clock): () => Promise<readonly Image[]> {
+  let last: { at: number; images: readonly Image[] } | undefined;
+  return async () => {
+    if (!last || clock.monotonic() - last.at > IMAGE_LIST_AGE_MS) {
+      last = { at: clock.monotonic(), images: await runtime.listImages().catch(() => last?.images ?? []) };
+    }
+    return last.images;
+  };
 }

@@ -6,7 +6,7 @@ import type { Random } from "../../base/random.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import { ImageError, type ImageManager } from "../images/image-manager.ts";
 import { unlessAborted } from "../pod/abort.ts";
-import { type AnyContainer, containerReference, podNamespace, podUid } from "../pod/pod.ts";
+import { type AnyContainer, containerReference, podNamespace, podReference, podUid } from "../pod/pod.ts";
 import { newestContainer, type PodState } from "../pod/pod-state.ts";
 import { type ContainerResourceOptions, containerResources } from "../pod/resources.ts";
 import type { RuntimeCache } from "../pod/runtime-cache.ts";
@@ -121,7 +121,7 @@ export function containerStarter(options: ContainerStarterOptions): ContainerSta
       secret: options.secret,
       services,
       facts: options.facts(pod, sandbox.ips),
-      onSkipped: (message) => events.event(pod, "Warning", "InvalidEnvironmentVariableNames", message),
+      onSkipped: (message) => events.event(podReference(pod), "Warning", "InvalidEnvironmentVariableNames", message),
     });
   };
 

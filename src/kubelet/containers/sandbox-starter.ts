@@ -3,7 +3,7 @@ import type { Pod } from "../../api/types/core.v1.ts";
 
 import type { Files } from "../../base/files.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
-import { podUid } from "../pod/pod.ts";
+import { podReference, podUid } from "../pod/pod.ts";
 import type { RuntimeCache } from "../pod/runtime-cache.ts";
 import type { Runtime, SandboxConfig } from "../runtime.ts";
 import type { SandboxContext } from "./container-starter.ts";
@@ -49,7 +49,8 @@ export function sandboxStarter(options: SandboxStarterOptions): SandboxStarter {
     quiet: boolean,
   ): Promise<SandboxConfig> => {
     const dns = podDns(pod, await options.dns());
-    if (!quiet) for (const { reason, message } of dns.warnings) events.event(pod, "Warning", reason, message);
+    if (!quiet)
+      for (const { reason, message } of dns.warnings) events.event(podReference(pod), "Warning", reason, message);
     return sandboxConfig({
       pod,
       attempt,
@@ -95,7 +96,7 @@ export function sandboxStarter(options: SandboxStarterOptions): SandboxStarter {
         return await contextOf(pod, id, config, status?.ips ?? []);
       } catch (error) {
         const message = `Failed to create pod sandbox: ${(error as Error).message}`;
-        events.event(pod, "Warning", "FailedCreatePodSandBox", message);
+        events.event(podReference(pod), "Warning", "FailedCreatePodSandBox", message);
         throw error;
       }
     },

@@ -4,7 +4,7 @@ import type { EventRecorder } from "../../client/event-recorder.ts";
 import { admit } from "../admission/node-admission.ts";
 import type { PodHandlers } from "../sources/api-pods.ts";
 import type { StatusManager } from "../status/status-manager.ts";
-import { describePod, isTerminalPhase, podUid } from "./pod.ts";
+import { describePod, isTerminalPhase, podReference, podUid } from "./pod.ts";
 import type { PodVerdict } from "./pod-worker.ts";
 import type { PodWorkers } from "./pod-workers.ts";
 import type { RuntimeCache } from "./runtime-cache.ts";
@@ -53,7 +53,12 @@ export function podIntake(options: PodIntakeOptions): PodHandlers {
       const rejected = verdict(pod);
       if (rejected) {
         logger.info("pod rejected", { pod: describePod(pod), reason: rejected.reason });
-        events.event(pod, "Warning", rejected.reason, rejected.message.replace(/^Pod was rejected: /, ""));
+        events.event(
+          podReference(pod),
+          "Warning",
+          rejected.reason,
+          rejected.message.replace(/^Pod was rejected: /, ""),
+        );
       }
       workers.add(pod, rejected);
     },

@@ -17,7 +17,7 @@ import type { StatusManager } from "../status/status-manager.ts";
 import type { MountedVolume } from "../volumes/volume.ts";
 import { VolumeError, type VolumeManager } from "../volumes/volume-manager.ts";
 import { unlessAborted } from "./abort.ts";
-import { containerReference, describePod, isTerminalPhase, podUid } from "./pod.ts";
+import { containerReference, describePod, isTerminalPhase, podReference, podUid } from "./pod.ts";
 import { lastEnd } from "./pod-state.ts";
 import type { PodSteps, PodWork } from "./pod-worker.ts";
 import type { RuntimeCache } from "./runtime-cache.ts";
@@ -58,7 +58,7 @@ export function podSteps(options: PodSyncOptions): PodSteps {
       return await volumes.setUp(pod);
     } catch (error) {
       for (const cause of error instanceof AggregateError ? (error.errors as Error[]) : [error as Error]) {
-        if (cause instanceof VolumeError) events.event(pod, "Warning", "FailedMount", cause.message);
+        if (cause instanceof VolumeError) events.event(podReference(pod), "Warning", "FailedMount", cause.message);
       }
       throw error;
     }
@@ -135,13 +135,13 @@ export function podSteps(options: PodSyncOptions): PodSteps {
       if (limit.over) {
         const message = "Pod was active on the node longer than the specified deadline";
         work.verdict = { phase: "Failed", reason: "DeadlineExceeded", message };
-        events.event(pod, "Normal", "DeadlineExceeded", message);
+        events.event(podReference(pod), "Normal", "DeadlineExceeded", message);
         await reporter.report(work);
         return { done: true };
       }
       const networkReason = pod.spec?.hostNetwork ? undefined : options.networkNotReady();
       if (networkReason) {
-        events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${networkReason}`);
+        events.event(podReference(pod), "Warning", "NetworkNotReady", `network is not ready: ${networkReason}`);
         return { done: false, wakeAt: clock.now() + NETWORK_RETRY_MS };
       }
       options.retain(pod);
@@ -161,7 +161,7 @@ export function podSteps(options: PodSyncOptions): PodSteps {
         const state = cache.state(uid);
         if (planned.createSandbox && state.sandboxes.length > 0) {
           const message = "Pod sandbox changed, it will be killed and re-created.";
-          events.event(pod, "Normal", "SandboxChanged", message);
+          events.event(podReference(pod), "Normal", "SandboxChanged", message);
         }
         await options.stopper.stopAll(pod, state);
         await options.sandboxes.stopAll(uid);

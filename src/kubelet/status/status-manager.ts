@@ -4,7 +4,7 @@ import type { Pod, PodCondition, PodStatus } from "../../api/types/core.v1.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Client } from "../../client/client.ts";
-import { apiTime, describePod, isMirrorPod, podName, podNamespace, podUid } from "../pod/pod.ts";
+import { apiTime, describePod, podName, podNamespace, podUid } from "../pod/pod.ts";
 import { OWNED_CONDITIONS } from "./conditions.ts";
 import { statusPatch } from "./status-patch.ts";
 
@@ -21,8 +21,11 @@ export interface StatusManager {
   set(pod: Pod, status: PodStatus): void;
   /** Says that nothing of the pod is left on the node, so that the API may let go of it. */
   setFinished(pod: Pod): void;
-  /** Takes in the pod as the API has it now: a status that somebody else changed is put right. */
-  observe(pod: Pod): void;
+  /**
+   * Takes in the pod as the API has it now: a status that somebody else changed is put right. For a static pod, what the
+   * API has is its mirror.
+   */
+  observe(inApi: Pod, pod?: Pod): void;
   forget(podUid: string): void;
   /** Resolves when everything set so far was written or has failed once. */
   flush(): Promise<void>;
@@ -33,7 +36,7 @@ export interface StatusManagerOptions {
   client: Client;
   clock: Clock;
   logger: Logger;
-  /** The pod a static pod is mirrored by; its status goes there. */
+  /** The API's object of a pod: itself, or the mirror of a static one, if that is there. */
   mirrorOf?(pod: Pod): Pod | undefined;
 }
 
@@ -47,11 +50,16 @@ interface Entry {
   finished: boolean;
   writing: Promise<void> | undefined;
   failures: number;
+  /** After a failed write: nothing is tried before. */
   retry: Timer | undefined;
+  /** Until a status that somebody else has changed is put right. */
+  repair: Timer | undefined;
 }
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
+/** As upstream's batch: two writers who disagree must not keep each other busy. */
+const REPAIR_AFTER_MS = 10_000;
 
 export function statusManager(options: StatusManagerOptions): StatusManager {
   const { clock, logger } = options;
@@ -72,6 +80,7 @@ export function statusManager(options: StatusManagerOptions): StatusManager {
         writing: undefined,
         failures: 0,
         retry: undefined,
+        repair: undefined,
       };
       entries.set(uid, entry);
     }
@@ -81,8 +90,7 @@ export function statusManager(options: StatusManagerOptions): StatusManager {
   /** The object that carries the status in the API; a static pod has none while its mirror is not there. */
   const apiPod = (entry: Entry) => (options.mirrorOf ? options.mirrorOf(entry.pod) : entry.pod);
 
-  const deletable = ({ pod, finished }: Entry) =>
-    finished && pod.metadata?.deletionTimestamp !== undefined && !isMirrorPod(pod);
+  const deletable = ({ pod, finished }: Entry) => finished && pod.metadata?.deletionTimestamp !== undefined;
 
   const pending = (entry: Entry) => {
     const target = apiPod(entry);
@@ -119,7 +127,7 @@ export function statusManager(options: StatusManagerOptions): StatusManager {
       .catch((error) => failed(entry, error))
       .then((again) => {
         entry.writing = undefined;
-        if (again && entries.get(podUid(entry.pod)) === entry && pending(entry)) schedule(entry);
+        if (again && !stopped && entries.get(podUid(entry.pod)) === entry && pending(entry)) schedule(entry);
       });
   };
 
@@ -159,20 +167,28 @@ export function statusManager(options: StatusManagerOptions): StatusManager {
       entry.finished = true;
       if (pending(entry)) schedule(entry);
     },
-    observe(pod) {
+    observe(inApi, pod = inApi) {
       const entry = entries.get(podUid(pod));
       if (!entry) return;
-      entry.pod = newer(entry.pod, pod);
-      const version = versionOf(pod);
+      if (pod === inApi) entry.pod = newer(entry.pod, pod);
+      const version = versionOf(inApi);
       if (version >= entry.version && !entry.writing) {
-        entry.reported = pod.status ?? {};
+        entry.reported = inApi.status ?? {};
         entry.version = version;
         entry.status = { ...entry.status, conditions: withOthers(entry.status.conditions ?? [], entry.reported) };
       }
-      if (pending(entry)) schedule(entry);
+      if (deletable(entry)) schedule(entry);
+      else if (pending(entry)) {
+        entry.repair ??= clock.after(REPAIR_AFTER_MS, () => {
+          entry.repair = undefined;
+          schedule(entry);
+        });
+      }
     },
     forget(uid) {
-      entries.get(uid)?.retry?.cancel();
+      const entry = entries.get(uid);
+      entry?.retry?.cancel();
+      entry?.repair?.cancel();
       entries.delete(uid);
     },
     async flush() {
@@ -182,7 +198,10 @@ export function statusManager(options: StatusManagerOptions): StatusManager {
     },
     stop() {
       stopped = true;
-      for (const entry of entries.values()) entry.retry?.cancel();
+      for (const entry of entries.values()) {
+        entry.retry?.cancel();
+        entry.repair?.cancel();
+      }
     },
   };
 }
