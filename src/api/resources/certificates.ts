@@ -1,6 +1,7 @@
 import { humanDuration } from "../age.ts";
 import { certificateSigningRequests } from "../resource-types.ts";
 import type { CertificateSigningRequest, CertificateSigningRequestSpec } from "../types/certificates.v1.ts";
+import { validateSigningRequest, validateSigningRequestUpdate } from "./certificates-validation.ts";
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
 import { timestamp } from "./timestamp.ts";
@@ -55,6 +56,14 @@ export const certificateSigningRequest = define<CertificateSigningRequest>({
     request.spec = old.spec;
     stampConditions(request, old, now);
   },
+  validate: validateSigningRequest,
+  validateUpdate(request, old, { subresource }) {
+    return validateSigningRequestUpdate(request, old, subresource === "approval" ? "approval" : undefined);
+  },
+  validateStatusUpdate(request, old) {
+    return [...validateSigningRequest(request), ...validateSigningRequestUpdate(request, old, "status")];
+  },
+  nameFormat: "path-segment",
   selectableFields: { "spec.signerName": (request) => request.spec?.signerName ?? "" },
 });
 

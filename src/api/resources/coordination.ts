@@ -1,7 +1,13 @@
+import type { FieldError } from "../resource-definition.ts";
 import { leases } from "../resource-types.ts";
 import type { Lease } from "../types/coordination.v1.ts";
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
+import { forbidden, invalid, notSupported } from "./field-errors.ts";
+import { NOT_NEGATIVE, validateQualifiedName } from "./value-checks.ts";
+
+/** How a coordinated election (KEP-4355) picks the leader; others carry a domain. */
+const STRATEGIES = ["OldestEmulationVersion"];
 
 export const lease = define<Lease>({
   type: leases,
@@ -9,4 +15,26 @@ export const lease = define<Lease>({
   columns: [nameColumn, column("Holder", "Who holds the lease.", ({ spec }) => spec?.holderIdentity ?? ""), ageColumn],
   createOnUpdate: true,
   unconditionalUpdate: false,
+  validate: validateLease,
 });
+
+function validateLease({ spec = {} }: Lease): FieldError[] {
+  const errors: FieldError[] = [];
+  const { leaseDurationSeconds, leaseTransitions, strategy, preferredHolder } = spec;
+  if (leaseDurationSeconds != null && leaseDurationSeconds <= 0) {
+    errors.push(invalid("spec.leaseDurationSeconds", leaseDurationSeconds, "must be greater than 0"));
+  }
+  if (leaseTransitions != null && leaseTransitions < 0) {
+    errors.push(invalid("spec.leaseTransitions", leaseTransitions, NOT_NEGATIVE));
+  }
+  if (strategy != null) {
+    // Upstream appends the field's name twice.
+    const path = "spec.strategy.strategy";
+    if (strategy.includes("/")) validateQualifiedName(strategy, path, errors);
+    else if (!STRATEGIES.includes(strategy)) errors.push(notSupported(path, strategy, STRATEGIES));
+  }
+  if (preferredHolder && !strategy) {
+    errors.push(forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined"));
+  }
+  return errors;
+}

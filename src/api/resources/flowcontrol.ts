@@ -2,11 +2,14 @@ import { flowSchemas, priorityLevelConfigurations } from "../resource-types.ts";
 import type { FlowSchema, FlowSchemaSpec, PriorityLevelConfiguration } from "../types/flowcontrol.v1.ts";
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
+import { validateFlowSchema, validatePriorityLevel, validateTypes } from "./flowcontrol-validation.ts";
 import { resetMetadataForStatus } from "./status-metadata.ts";
 
 export const flowSchema = define<FlowSchema>({
   type: flowSchemas,
   singular: "flowschema",
+  validate: validateFlowSchema,
+  validateStatusUpdate: ({ status }) => validateTypes(status?.conditions),
   columns: [
     nameColumn,
     column(
@@ -42,6 +45,8 @@ export const flowSchema = define<FlowSchema>({
 export const priorityLevelConfiguration = define<PriorityLevelConfiguration>({
   type: priorityLevelConfigurations,
   singular: "prioritylevelconfiguration",
+  validate: validatePriorityLevel,
+  validateStatusUpdate: ({ status }) => validateTypes(status?.conditions),
   columns: [
     nameColumn,
     column("Type", "Whether its requests are limited.", ({ spec }) => spec?.type ?? ""),

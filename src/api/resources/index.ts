@@ -6,8 +6,8 @@ import {
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
   validatingWebhookConfiguration,
-} from "./admissionregistration.ts";
-import { customResourceDefinition } from "./apiextensions.ts";
+} from "./admissionregistration/definitions.ts";
+import { customResourceDefinition } from "./apiextensions/custom-resource-definition.ts";
 import { apiService } from "./apiregistration.ts";
 import { controllerRevision } from "./apps/controller-revision.ts";
 import { daemonSet } from "./apps/daemon-set.ts";
@@ -34,7 +34,10 @@ import { binding, componentStatus } from "./core/virtual.ts";
 import { persistentVolume, persistentVolumeClaim } from "./core/volume.ts";
 import { endpointSlice } from "./discovery.ts";
 import { flowSchema, priorityLevelConfiguration } from "./flowcontrol.ts";
-import { ingress, ingressClass, ipAddress, networkPolicy, serviceCIDR } from "./networking.ts";
+import { ipAddress, serviceCIDR } from "./networking/addresses.ts";
+import { ingress } from "./networking/ingress.ts";
+import { ingressClass } from "./networking/ingress-class.ts";
+import { networkPolicy } from "./networking/network-policy.ts";
 import { runtimeClass } from "./node.ts";
 import { podDisruptionBudget } from "./policy.ts";
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./rbac.ts";

@@ -200,3 +200,10 @@ export function isDualStack(texts: readonly string[]): boolean {
   const families = texts.map((text) => (parseIp(text) ?? parseCidr(text)?.ip)?.family);
   return families.includes("IPv4") && families.includes("IPv6");
 }
+
+/** Whether the first network has all addresses of the second. */
+export function containsNetwork(network: ParsedCidr, inner: ParsedCidr): boolean {
+  if (network.ip.family !== inner.ip.family || network.length > inner.length) return false;
+  const expected = maskBytes(network.ip.bytes, network.length);
+  return maskBytes(inner.ip.bytes, network.length).every((byte, index) => byte === expected[index]);
+}

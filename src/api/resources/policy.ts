@@ -1,7 +1,17 @@
+import type { FieldError } from "../resource-definition.ts";
 import { podDisruptionBudgets } from "../resource-types.ts";
 import type { PodDisruptionBudget } from "../types/policy.v1.ts";
 import { ageColumn, column, nameColumn } from "./columns.ts";
+import { validateConditions } from "./condition-checks.ts";
 import { define } from "./define.ts";
+import { invalid } from "./field-errors.ts";
+import { validateLabelSelector } from "./label-checks.ts";
+import {
+  validateNonNegative,
+  validateNonNegativeIntOrPercent,
+  validateNotOver100Percent,
+  validateOptionalEnum,
+} from "./value-checks.ts";
 
 export const podDisruptionBudget = define<PodDisruptionBudget>({
   type: podDisruptionBudgets,
@@ -32,4 +42,25 @@ export const podDisruptionBudget = define<PodDisruptionBudget>({
   },
   generation: true,
   unconditionalUpdate: false,
+  validate({ spec = {} }) {
+    const errors: FieldError[] = [];
+    if (spec.minAvailable != null && spec.maxUnavailable != null) {
+      errors.push(invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
+    }
+    for (const name of ["minAvailable", "maxUnavailable"] as const) {
+      validateNonNegativeIntOrPercent(spec[name], `spec.${name}`, errors);
+      validateNotOver100Percent(spec[name], `spec.${name}`, errors);
+    }
+    validateLabelSelector(spec.selector, "spec.selector", errors);
+    const evictions = ["AlwaysAllow", "IfHealthyBudget"];
+    validateOptionalEnum(spec.unhealthyPodEvictionPolicy, evictions, "spec.unhealthyPodEvictionPolicy", errors);
+    return errors;
+  },
+  validateStatusUpdate({ status }) {
+    const errors = validateConditions(status?.conditions, "status.conditions");
+    for (const name of ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"] as const) {
+      validateNonNegative(status?.[name], `status.${name}`, errors);
+    }
+    return errors;
+  },
 });

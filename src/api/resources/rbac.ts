@@ -3,8 +3,14 @@ import { clusterRoleBindings, clusterRoles, roleBindings, roles } from "../resou
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef } from "../types/rbac.v1.ts";
 import { ageColumn, column, nameColumn, wideColumn } from "./columns.ts";
 import { define } from "./define.ts";
-
-const GROUP = "rbac.authorization.k8s.io";
+import {
+  GROUP,
+  validateBindingUpdate,
+  validateClusterRole,
+  validateClusterRoleBinding,
+  validateRole,
+  validateRoleBinding,
+} from "./rbac-validation.ts";
 
 const subjectsOf = (binding: RoleBinding | ClusterRoleBinding, kind: string) =>
   (binding.subjects ?? []).filter((subject) => subject.kind === kind);
@@ -30,11 +36,18 @@ const bindingColumns: readonly TableColumn<RoleBinding | ClusterRoleBinding>[] =
   ),
 ];
 
-export const role = define<Role>({ type: roles, singular: "role", nameFormat: "rbac", createOnUpdate: true });
+export const role = define<Role>({
+  type: roles,
+  singular: "role",
+  nameFormat: "rbac",
+  createOnUpdate: true,
+  validate: validateRole,
+});
 
 export const clusterRole = define<ClusterRole>({
   type: clusterRoles,
   singular: "clusterrole",
+  validate: validateClusterRole,
   nameFormat: "rbac",
   createOnUpdate: true,
 });
@@ -42,6 +55,8 @@ export const clusterRole = define<ClusterRole>({
 export const roleBinding = define<RoleBinding>({
   type: roleBindings,
   singular: "rolebinding",
+  validate: validateRoleBinding,
+  validateUpdate: validateBindingUpdate,
   columns: bindingColumns,
   defaults: defaultBinding,
   nameFormat: "rbac",
@@ -51,6 +66,8 @@ export const roleBinding = define<RoleBinding>({
 export const clusterRoleBinding = define<ClusterRoleBinding>({
   type: clusterRoleBindings,
   singular: "clusterrolebinding",
+  validate: validateClusterRoleBinding,
+  validateUpdate: validateBindingUpdate,
   columns: bindingColumns,
   defaults: defaultBinding,
   nameFormat: "rbac",

@@ -18,6 +18,21 @@ import type {
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
 import { canonical } from "./quantities.ts";
+import {
+  validateAttachment,
+  validateAttachmentCreate,
+  validateAttachmentUpdate,
+  validateAttributesClass,
+  validateAttributesClassUpdate,
+  validateCsiDriver,
+  validateCsiDriverUpdate,
+  validateCsiNode,
+  validateCsiNodeUpdate,
+  validateStorageCapacity,
+  validateStorageCapacityUpdate,
+  validateStorageClass,
+  validateStorageClassUpdate,
+} from "./storage-validation.ts";
 
 const DEFAULT_CLASS = [
   "storageclass.kubernetes.io/is-default-class",
@@ -34,6 +49,8 @@ function nameWithDefault({ metadata }: KubeObject, annotations: readonly string[
 export const storageClass = define<StorageClass>({
   type: storageClasses,
   singular: "storageclass",
+  validate: validateStorageClass,
+  validateUpdate: validateStorageClassUpdate,
   shortNames: ["sc"],
   columns: [
     { ...nameColumn, cell: (storageClass) => nameWithDefault(storageClass, DEFAULT_CLASS) },
@@ -60,6 +77,10 @@ export const storageClass = define<StorageClass>({
 export const volumeAttachment = define<VolumeAttachment>({
   type: volumeAttachments,
   singular: "volumeattachment",
+  validate: validateAttachment,
+  validateCreate: validateAttachmentCreate,
+  validateUpdate: validateAttachmentUpdate,
+  validateStatusUpdate: validateAttachment,
   columns: [
     nameColumn,
     { ...column("Attacher", "Who attaches it.", ({ spec }: VolumeAttachment) => spec?.attacher ?? ""), format: "name" },
@@ -79,6 +100,8 @@ export const volumeAttachment = define<VolumeAttachment>({
 export const csiDriver = define<CSIDriver>({
   type: csiDrivers,
   singular: "csidriver",
+  validate: validateCsiDriver,
+  validateUpdate: validateCsiDriverUpdate,
   columns: [
     nameColumn,
     column(
@@ -124,6 +147,8 @@ export const csiDriver = define<CSIDriver>({
 export const csiNode = define<CSINode>({
   type: csiNodes,
   singular: "csinode",
+  validate: validateCsiNode,
+  validateUpdate: validateCsiNodeUpdate,
   columns: [
     nameColumn,
     column("Drivers", "How many CSI drivers the node has.", ({ spec }) => spec?.drivers?.length ?? 0, "integer"),
@@ -135,6 +160,8 @@ export const csiNode = define<CSINode>({
 export const csiStorageCapacity = define<CSIStorageCapacity>({
   type: csiStorageCapacities,
   singular: "csistoragecapacity",
+  validate: validateStorageCapacity,
+  validateUpdate: validateStorageCapacityUpdate,
   columns: [
     nameColumn,
     column("StorageClassName", "StorageClass that it is of.", ({ storageClassName }) => storageClassName ?? ""),
@@ -150,6 +177,8 @@ export const csiStorageCapacity = define<CSIStorageCapacity>({
 export const volumeAttributesClass = define<VolumeAttributesClass>({
   type: volumeAttributesClasses,
   singular: "volumeattributesclass",
+  validate: validateAttributesClass,
+  validateUpdate: validateAttributesClassUpdate,
   shortNames: ["vac"],
   columns: [
     { ...nameColumn, cell: (attributesClass) => nameWithDefault(attributesClass, DEFAULT_ATTRIBUTES_CLASS) },

@@ -5,6 +5,7 @@ import { define } from "../define.ts";
 import { canonical } from "../quantities.ts";
 import { targetsCell } from "./targets-cell.ts";
 import { cpuMetric, v1Conversion } from "./v1-conversion.ts";
+import { validateAutoscaler, validateAutoscalerStatus } from "./validation.ts";
 
 /** Percent, where no metric is given. */
 const DEFAULT_CPU_UTILIZATION = 80;
@@ -55,6 +56,8 @@ export const horizontalPodAutoscaler = define<HorizontalPodAutoscaler>({
   prepareForCreate(autoscaler) {
     autoscaler.status = { desiredReplicas: 0 };
   },
+  validate: validateAutoscaler,
+  validateStatusUpdate: validateAutoscalerStatus,
   conversions: { v1: v1Conversion },
 });
 

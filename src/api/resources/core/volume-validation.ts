@@ -8,10 +8,11 @@ import type {
   VolumeProjection,
 } from "../../types/core.v1.ts";
 import type { ObjectMeta } from "../../types/meta.v1.ts";
-import { at, child, duplicate, forbidden, goQuote, invalid, required, tooLong } from "../field-errors.ts";
+import { at, child, duplicate, forbidden, goQuote, invalid, required } from "../field-errors.ts";
 import { validateAnnotations, validateLabelSelector, validateLabels } from "../label-checks.ts";
 import { parseQuantity } from "../quantities.ts";
-import { addProblems, validateEnum, validateLabelName } from "../value-checks.ts";
+import { validateSignerName } from "../reference-checks.ts";
+import { validateEnum, validateLabelName } from "../value-checks.ts";
 import { validateClaimSpec } from "./claim-validation.ts";
 import { OF_FILES, validateFieldSelector, validateResourceSelector } from "./environment-validation.ts";
 import { validateLocalNonReservedPath } from "./path-checks.ts";
@@ -237,27 +238,6 @@ function validateTrustBundle(
   validateLocalNonReservedPath(bundle.path ?? "", child(path, "path"), errors);
 }
 
-/** `domain/path`, as signers of certificates are named. */
-export function validateSignerName(name: string, path: string, errors: FieldError[]): void {
-  if (name === "") {
-    errors.push(required(path));
-    return;
-  }
-  const segments = name.split("/");
-  if (segments.length !== 2) {
-    errors.push(invalid(path, name, 'must be a fully qualified domain and path of the form "example.com/signer-name"'));
-    return;
-  }
-  const [domain, rest] = segments as [string, string];
-  addProblems(checkDnsSubdomain(domain), path, domain, errors);
-  if (domain !== "" && !domain.includes(".")) {
-    errors.push(invalid(path, domain, "should be a domain with at least two segments separated by dots"));
-  }
-  addProblems(checkDnsSubdomain(rest), path, rest, errors);
-  const limit = 253 + 1 + 63 + 1 + 253;
-  if (Buffer.byteLength(name) > limit) errors.push(tooLong(path, limit));
-}
-
 const KEY_TYPES = ["ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519", "RSA3072", "RSA4096"];
 
 function validateCertificate(
@@ -267,7 +247,7 @@ function validateCertificate(
 ): void {
   const { signerName, keyType, maxExpirationSeconds, credentialBundlePath, keyPath, certificateChainPath } =
     certificate;
-  validateSignerName(signerName ?? "", child(path, "signerName"), errors);
+  validateSignerName(signerName, child(path, "signerName"), errors);
   validateEnum(keyType, KEY_TYPES, child(path, "keyType"), errors);
   if (maxExpirationSeconds != null) {
     const field = child(path, "maxExpirationSeconds");

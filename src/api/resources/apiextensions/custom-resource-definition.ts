@@ -1,7 +1,13 @@
-import { customResourceDefinitions } from "../resource-types.ts";
-import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from "../types/apiextensions.v1.ts";
-import { define } from "./define.ts";
-import { resetMetadataForStatus } from "./status-metadata.ts";
+import { customResourceDefinitions } from "../../resource-types.ts";
+import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from "../../types/apiextensions.v1.ts";
+import { define } from "../define.ts";
+import { resetMetadataForStatus } from "../status-metadata.ts";
+import {
+  validateDefinition,
+  validateDefinitionCreate,
+  validateDefinitionStatus,
+  validateDefinitionUpdate,
+} from "./definition-validation.ts";
 
 export const customResourceDefinition = define<CustomResourceDefinition>({
   type: customResourceDefinitions,
@@ -31,6 +37,10 @@ export const customResourceDefinition = define<CustomResourceDefinition>({
     recordStoredVersion(definition);
   },
   prepareForStatusUpdate: resetMetadataForStatus,
+  validate: validateDefinition,
+  validateCreate: validateDefinitionCreate,
+  validateUpdate: validateDefinitionUpdate,
+  validateStatusUpdate: validateDefinitionStatus,
   unconditionalUpdate: false,
 });
 

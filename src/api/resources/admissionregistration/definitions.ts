@@ -1,4 +1,4 @@
-import type { TableColumn } from "../resource-definition.ts";
+import type { TableColumn } from "../../resource-definition.ts";
 import {
   mutatingAdmissionPolicies,
   mutatingAdmissionPolicyBindings,
@@ -6,7 +6,7 @@ import {
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
-} from "../resource-types.ts";
+} from "../../resource-types.ts";
 import type {
   MatchResources,
   MutatingAdmissionPolicy,
@@ -17,10 +17,18 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
-} from "../types/admissionregistration.v1.ts";
-import { ageColumn, column, nameColumn, selectorText } from "./columns.ts";
-import { define } from "./define.ts";
-import { resetMetadataForStatus } from "./status-metadata.ts";
+} from "../../types/admissionregistration.v1.ts";
+import { ageColumn, column, nameColumn, selectorText } from "../columns.ts";
+import { define } from "../define.ts";
+import { resetMetadataForStatus } from "../status-metadata.ts";
+import {
+  validateMutatingBinding,
+  validateMutatingPolicy,
+  validateValidatingBinding,
+  validateValidatingPolicy,
+  validateValidatingPolicyStatus,
+} from "./policy-validation.ts";
+import { validateWebhooks } from "./webhook-validation.ts";
 
 const CATEGORIES = ["api-extensions"];
 
@@ -50,6 +58,7 @@ const bindingColumns: readonly TableColumn<ValidatingAdmissionPolicyBinding | Mu
 export const mutatingWebhookConfiguration = define<MutatingWebhookConfiguration>({
   type: mutatingWebhookConfigurations,
   singular: "mutatingwebhookconfiguration",
+  validate: validateWebhooks,
   columns: webhookColumns,
   defaults(configuration) {
     for (const webhook of configuration.webhooks ?? []) {
@@ -65,6 +74,7 @@ export const mutatingWebhookConfiguration = define<MutatingWebhookConfiguration>
 export const validatingWebhookConfiguration = define<ValidatingWebhookConfiguration>({
   type: validatingWebhookConfigurations,
   singular: "validatingwebhookconfiguration",
+  validate: validateWebhooks,
   columns: webhookColumns,
   defaults(configuration) {
     for (const webhook of configuration.webhooks ?? []) defaultWebhook(webhook);
@@ -77,6 +87,8 @@ export const validatingWebhookConfiguration = define<ValidatingWebhookConfigurat
 export const validatingAdmissionPolicy = define<ValidatingAdmissionPolicy>({
   type: validatingAdmissionPolicies,
   singular: "validatingadmissionpolicy",
+  validate: validateValidatingPolicy,
+  validateStatusUpdate: validateValidatingPolicyStatus,
   columns: [
     nameColumn,
     column("Validations", "How many rules it has.", ({ spec }) => spec?.validations?.length ?? 0, "integer"),
@@ -101,6 +113,7 @@ export const validatingAdmissionPolicy = define<ValidatingAdmissionPolicy>({
 export const validatingAdmissionPolicyBinding = define<ValidatingAdmissionPolicyBinding>({
   type: validatingAdmissionPolicyBindings,
   singular: "validatingadmissionpolicybinding",
+  validate: validateValidatingBinding,
   columns: bindingColumns,
   defaults({ spec }) {
     defaultMatch(spec?.matchResources);
@@ -113,6 +126,7 @@ export const validatingAdmissionPolicyBinding = define<ValidatingAdmissionPolicy
 export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
   type: mutatingAdmissionPolicies,
   singular: "mutatingadmissionpolicy",
+  validate: validateMutatingPolicy,
   columns: [
     nameColumn,
     column("Mutations", "How many mutations it has.", ({ spec }) => spec?.mutations?.length ?? 0, "integer"),
@@ -133,6 +147,7 @@ export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
 export const mutatingAdmissionPolicyBinding = define<MutatingAdmissionPolicyBinding>({
   type: mutatingAdmissionPolicyBindings,
   singular: "mutatingadmissionpolicybinding",
+  validate: validateMutatingBinding,
   columns: bindingColumns,
   defaults({ spec }) {
     defaultMatch(spec?.matchResources);
