@@ -21,6 +21,7 @@ export function testServer(options: Partial<ApiServerOptions> = {}, logger: Logg
     logger,
     security: { serviceAccounts: { issuers: ["https://kubernetes.default.svc"], signingKey: SIGNING_KEY } },
     externalAddress: "127.0.0.1:6443",
+    freeze: true,
     ...options,
   });
 }

@@ -92,6 +92,8 @@ export interface ApiServerOptions {
   kubeletClient?: KubeletClientOptions;
   /** PEM of the CAs that client certificates are verified against, for other components to know. See `listen`. */
   clientCa?: string;
+  /** Freezes the objects that all share, so that whoever changes one is found out. For tests. */
+  freeze?: boolean;
   /** Further things to put in place after the start. */
   postStartHooks?: readonly PostStartHook[];
 }
@@ -117,7 +119,7 @@ export const SHUTDOWN_GRACE_MS = 5_000;
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger, network, externalAddress } = options;
   const stopping = new AbortController();
-  const caches = watchCaches({ store, clock, logger: logger.with({}, "watch-cache") });
+  const caches = watchCaches({ store, clock, logger: logger.with({}, "watch-cache"), freeze: options.freeze });
   const admission: AdmissionPlugin[] = [];
   const ranges = (options.serviceClusterIpRanges ?? [DEFAULT_CLUSTER_IP_RANGE]).map(parseRange);
   const portRange = parsePortRange(options.serviceNodePortRange ?? DEFAULT_NODE_PORT_RANGE);
