@@ -1,5 +1,6 @@
 import type { UserInfo } from "../../api/user.ts";
 import type { Authenticator, Credentials } from "../authentication.ts";
+import { BEARER_PROTOCOL } from "../http/web-socket.ts";
 import { rejection } from "./rejection.ts";
 
 /** Establishes whom a bearer token speaks for. */
@@ -57,15 +58,13 @@ export function bearerAuthenticator(tokens: TokenAuthenticator, audiences: reado
   };
 }
 
-const WEBSOCKET_PREFIX = "base64url.bearer.authorization.k8s.io.";
-
 function bearerToken({ headers }: Credentials): string | undefined {
   const [scheme, token] = first(headers.authorization)?.trim().split(/ +/) ?? [];
   if (scheme?.toLowerCase() === "bearer" && token) return token;
   if (first(headers.upgrade)?.toLowerCase() !== "websocket") return undefined;
   const offered = [headers["sec-websocket-protocol"] ?? []].flat().flatMap((line) => line.split(","));
-  const carrier = offered.map((name) => name.trim()).find((name) => name.startsWith(WEBSOCKET_PREFIX));
-  return carrier && Buffer.from(carrier.slice(WEBSOCKET_PREFIX.length), "base64url").toString("utf8");
+  const carrier = offered.map((name) => name.trim()).find((name) => name.startsWith(BEARER_PROTOCOL));
+  return carrier && Buffer.from(carrier.slice(BEARER_PROTOCOL.length), "base64url").toString("utf8");
 }
 
 const first = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value);

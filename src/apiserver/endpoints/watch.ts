@@ -1,5 +1,6 @@
 import { contentType } from "../encoding.ts";
 import type { BodySink, Reply } from "../http/exchange.ts";
+import { overWebSocket, wantsWebSocket } from "../http/web-socket.ts";
 import { type EncodeOptions, encodeBookmark, encodeChange, encodeError, sharedForm } from "../object-encoder.ts";
 import type { WatchEvent, Watcher } from "../watch-cache/watch-cache.ts";
 import { listQuery } from "./list-options.ts";
@@ -9,7 +10,7 @@ import { selectionOf } from "./selection.ts";
 /** Upstream's default of --min-request-timeout. */
 export const SHORTEST_WATCH_SECONDS = 1800;
 
-/** GET of a collection with `watch`: the changes, as they happen. */
+/** GET of a collection with `watch`: the changes, as they happen; in a WebSocket, each is a message of its own. */
 export async function watchObjects(request: ResourceRequest): Promise<Reply> {
   const { context, resource, services } = request;
   const options = await encodingFor(request, "stream");
@@ -24,15 +25,19 @@ export async function watchObjects(request: ResourceRequest): Promise<Reply> {
     timeoutMs: seconds * 1000,
     signal: context.request.signal,
   });
-  return {
+  const inMessages = wantsWebSocket(context.request);
+  const reply: Reply = {
     status: 200,
     headers: { "content-type": contentType(options.encoding, true) },
     body: {
       start(sink) {
-        void stream(request, watcher, sink, options);
+        void stream(request, watcher, sink, { ...options, inMessages });
       },
     },
   };
+  if (!inMessages) return reply;
+  const form = options.encoding.format === "protobuf" ? "binary" : "text";
+  return overWebSocket(context.request, reply, { "": form, "*": form });
 }
 
 /** Sends what the watcher brings, a batch per write; waits while the client is slow (the watcher then gives up). */
@@ -40,7 +45,7 @@ async function stream(
   request: ResourceRequest,
   watcher: Watcher,
   sink: BodySink,
-  options: EncodeOptions,
+  options: EncodeOptions & { inMessages: boolean },
 ): Promise<void> {
   const { draining, logger } = request.services;
   const close = () => watcher.close();
@@ -63,7 +68,10 @@ async function stream(
         chunks.push(encode(request, event, { ...options, headless, shared }));
         headless ||= event.type !== "BOOKMARK";
       }
-      if (sink.write(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)) || gone) continue;
+      const pieces = options.inMessages || chunks.length === 1 ? chunks : [Buffer.concat(chunks)];
+      let isTaken = true;
+      for (const piece of pieces) isTaken = sink.write(piece);
+      if (isTaken || gone) continue;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { badRequest, internalError, serviceUnavailable } from "../../api/status-error.ts";
 import type { Network } from "../../base/network.ts";
 import { type ApiRequest, type BodySink, header, type Reply } from "../http/exchange.ts";
+import { BEARER_PROTOCOL } from "../http/web-socket.ts";
 
 /** Where a request goes on to. */
 export interface ProxyTarget {
@@ -38,7 +39,6 @@ const NOT_FORWARDED = new Set([
   "authorization",
   "content-length",
 ]);
-const BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
 /** How long to wait for a connection to the other side. */
 const CONNECT_TIMEOUT_MS = 30_000;

@@ -6,7 +6,8 @@ import type { Authorizer } from "../authorization.ts";
 import type { ResourceRequest } from "../endpoints/resource-request.ts";
 import { writeRequest } from "../endpoints/write-options.ts";
 import { refusal, requestAttributes } from "../filters/authorization.ts";
-import type { Reply } from "../http/exchange.ts";
+import type { ApiRequest, Reply } from "../http/exchange.ts";
+import { overWebSocket, wantsWebSocket } from "../http/web-socket.ts";
 import { admit, validateAdmission } from "../registry/admission-chain.ts";
 import { queryFlag } from "../request-info.ts";
 import type { Verbs } from "../resource-endpoints.ts";
@@ -35,8 +36,19 @@ const LOG_PARAMETERS = [
   "stream",
 ];
 
+/** The forms of a log in a WebSocket: clients that can't read binary messages may have Base64. */
+const LOG_FORMS = { "": "binary", "binary.k8s.io": "binary", "base64.binary.k8s.io": "base64" } as const;
+
 async function podLog(request: ResourceRequest, proxy: ProxyServices): Promise<Reply> {
-  const { query } = request.context.request;
+  const asked = request.context.request;
+  if (!wantsWebSocket(asked)) return plainLog(request, proxy, asked);
+  // The kubelet serves logs over HTTP alone.
+  const reply = await plainLog(request, proxy, { ...asked, signal: asked.signal, upgradable: false });
+  return overWebSocket(asked, reply, LOG_FORMS, { greeting: true });
+}
+
+async function plainLog(request: ResourceRequest, proxy: ProxyServices, asked: ApiRequest): Promise<Reply> {
+  const { query } = asked;
   checkLogOptions(query);
   const pod = await findPod(request, proxy);
   const container = containerOf(pod, query.get("container") ?? "");
@@ -55,7 +67,7 @@ async function podLog(request: ResourceRequest, proxy: ProxyServices): Promise<R
   const target = await kubeletTarget(proxy, node, path, "GET");
   const insecure = queryFlag(query, "insecureSkipTLSVerifyBackend");
   const tls = insecure ? { ...target.tls, verify: false, cert: undefined, key: undefined } : target.tls;
-  return forward(proxy.network, { ...target, tls: tls as typeof target.tls }, request.context.request);
+  return forward(proxy.network, { ...target, tls: tls as typeof target.tls }, asked);
 }
 
 /** PodLogOptions that go together. Throws a 422. */

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
+import WebSocket from "ws";
 import { memoryStore } from "../../store/memory.ts";
 import { type HttpsServer, httpsServer, testCertificates } from "../https.fixture.ts";
 import { send } from "../server.fixture.ts";
@@ -158,6 +159,44 @@ test("the container must be named where there are several, and be one of the pod
   assert.match((await get(`${POD}/log?container=x`)).text, /container x is not valid for pod p/);
   assert.equal((await get(`${POD}/log?container=a&tailLines=-1`)).status, 422);
   assert.equal((await get("/api/v1/namespaces/default/pods/none/log")).status, 404);
+});
+
+/** The messages that come in a WebSocket until it is closed, or until `enough` are there; rejects with what refused it. */
+function messages(path: string, protocols: string[], enough = Number.POSITIVE_INFINITY): Promise<(string | Buffer)[]> {
+  const socket = new WebSocket(`wss://127.0.0.1:${https.port}${path}`, protocols, { ...admin, agent: false });
+  const received: (string | Buffer)[] = [];
+  return new Promise((resolve, reject) => {
+    socket.on("error", reject);
+    socket.on("message", (data: Buffer, isBinary) => {
+      received.push(isBinary ? data : data.toString());
+      if (received.length >= enough) socket.close();
+    });
+    socket.on("close", () => resolve(received));
+  });
+}
+
+test("a log comes in a WebSocket too, after an empty message", async () => {
+  const path = `${POD}/log?container=a&follow=true`;
+  for (const protocols of [[], ["binary.k8s.io"]]) {
+    const [greeting, ...rest] = (await messages(path, protocols)) as Buffer[];
+    assert.equal(greeting!.length, 0);
+    assert.equal(Buffer.concat(rest).toString(), "first line\nsecond line\n");
+  }
+  const token = "base64url.bearer.authorization.k8s.io.abc";
+  const [, ...base64] = await messages(path, [token, "base64.binary.k8s.io"]);
+  assert.equal(base64.map((part) => Buffer.from(part as string, "base64")).join(""), "first line\nsecond line\n");
+  assert.equal(asked.at(-1), "GET /containerLogs/default/p/a?follow=true as kube-apiserver");
+  await assert.rejects(messages(path, ["v5.channel.k8s.io"]), /403/);
+  await assert.rejects(messages(`${POD}/log?container=x`, []), /400/);
+});
+
+test("each event of a watch is a message of a WebSocket", async () => {
+  const path = "/api/v1/namespaces/default/pods?watch=true&fieldSelector=metadata.name%3Dp";
+  for (const protocols of [[], ["any.protocol"]]) {
+    const [event] = await messages(path, protocols, 1);
+    const { type, object } = JSON.parse(event as string);
+    assert.deepEqual([type, object.metadata.name], ["ADDED", "p"]);
+  }
 });
 
 /** Asks for another protocol; resolves with the answer's head and what was echoed, or with the refusal. */
