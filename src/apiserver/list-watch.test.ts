@@ -172,6 +172,44 @@ test("a watch ends by its timeout, and when the server stops", async () => {
   await reading;
 });
 
+test("a review is no table; a Scale is one", async () => {
+  const table = { headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" } };
+  const post = (headers = table.headers.accept) =>
+    send<List>(
+      server,
+      "POST",
+      "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+      { spec: { nonResourceAttributes: { verb: "get", path: "/" } } },
+      { headers: { accept: headers } },
+    );
+  assert.equal((await post()).status, 406);
+  const partial = await post("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
+  assert.deepEqual([partial.status, partial.json.kind], [201, "PartialObjectMetadata"]);
+  const controllers = "/api/v1/namespaces/default/replicationcontrollers";
+  await send(server, "POST", controllers, {
+    metadata: { name: "web" },
+    spec: {
+      replicas: 3,
+      selector: { a: "b" },
+      template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } },
+    },
+  });
+  const scale = await send<Record<string, never>>(server, "GET", `${controllers}/web/scale`, undefined, table);
+  const { kind, columnDefinitions, rows } = scale.json as unknown as {
+    kind: string;
+    columnDefinitions: { name: string }[];
+    rows: { cells: unknown[] }[];
+  };
+  assert.equal(kind, "Table");
+  assert.deepEqual(
+    columnDefinitions.map(({ name }) => name),
+    ["Name", "Desired", "Available", "Age"],
+  );
+  assert.deepEqual(rows[0]?.cells.slice(0, 3), ["web", 3, 0]);
+  const gone = await send(server, "DELETE", `${controllers}/web?propagationPolicy=Background`, undefined, table);
+  assert.equal(gone.json["kind"], "Status");
+});
+
 test("objects can be had as metadata alone, as a table, and in protobuf", async () => {
   const as = (accept: string, path = maps) => send<List>(server, "GET", path, undefined, { headers: { accept } });
   const partial = await as("application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");

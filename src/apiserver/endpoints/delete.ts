@@ -8,7 +8,7 @@ import { queryFlag } from "../request-info.ts";
 import { decodeOptions } from "./decode-body.ts";
 import { versionOptions } from "./list.ts";
 import { listQuery } from "./list-options.ts";
-import { encodingFor, objectReply, type ResourceRequest, valueReply } from "./resource-request.ts";
+import { encodingFor, objectReply, type ResourceRequest, statusReply } from "./resource-request.ts";
 import { selectionOf } from "./selection.ts";
 import { checkDeleteOptions, writeRequest } from "./write-options.ts";
 
@@ -46,7 +46,7 @@ export async function deleteObject(request: ResourceRequest): Promise<Reply> {
     status: "Success",
     details: { name, ...(group ? { group } : {}), kind: plural, uid: object.object.metadata?.uid },
   };
-  return valueReply(gone, status, encoding);
+  return statusReply(gone, status, encoding);
 }
 
 /** DELETE of a collection; answered with what was selected. */

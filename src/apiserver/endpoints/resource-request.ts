@@ -1,4 +1,7 @@
+import type { UnknownObject } from "../../api/object.ts";
+import type { TableColumn } from "../../api/resource-definition.ts";
 import { badRequest } from "../../api/status-error.ts";
+import type { Status } from "../../api/types/meta.v1.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
@@ -7,8 +10,10 @@ import { contentType, type Encoding, negotiate } from "../encoding.ts";
 import type { RequestContext } from "../filters/context.ts";
 import type { Reply } from "../http/exchange.ts";
 import { type EncodeOptions, encodeObject, encodeValue } from "../object-encoder.ts";
+import { detachedObject } from "../registry/detached-object.ts";
 import type { ServedResource, Subresource } from "../served-resource.ts";
-import type { IncludeObject } from "../table/table.ts";
+import { DEFAULT_COLUMNS } from "../table/default-columns.ts";
+import { type IncludeObject, makeTable, partialObject } from "../table/table.ts";
 import type { CachedObject } from "../watch-cache/watch-cache.ts";
 import { hasProtobuf, withEncoder } from "../wire-formats.ts";
 
@@ -36,14 +41,20 @@ export interface EndpointServices {
 }
 
 const ONE = ["Table", "PartialObjectMetadata"];
-const MANY = ["Table", "PartialObjectMetadata", "PartialObjectMetadataList"];
+/** What `as=` may ask for, by what the answer holds. A review is never a row of a table. */
+const SHAPES_OF = {
+  one: ONE,
+  many: ["Table", "PartialObjectMetadata", "PartialObjectMetadataList"],
+  stream: ONE,
+  review: ["PartialObjectMetadata"],
+};
 
-/** The form of an answer with one object, with many, or with a stream of them. */
-export async function encodingFor(request: ResourceRequest, answer: "one" | "many" | "stream"): Promise<EncodeOptions> {
+/** The form of an answer with one object, with many, with a stream of them, or with what is never stored. */
+export async function encodingFor(request: ResourceRequest, answer: keyof typeof SHAPES_OF): Promise<EncodeOptions> {
   const { type } = request.resource;
   const encoding = negotiate(request.context.request, {
     protobuf: hasProtobuf(type),
-    as: answer === "many" ? MANY : ONE,
+    as: SHAPES_OF[answer],
     stream: answer === "stream",
   });
   const include = includeObject(request, encoding);
@@ -72,8 +83,26 @@ export function objectReply(
   };
 }
 
-/** Any value of a kind of its own (a Scale, a Status, a review) as an answer. */
-export function valueReply(value: object, status: number, { encoding }: EncodeOptions): Reply {
+/** A Status as an answer: it keeps its form, whatever shape was asked for. */
+export function statusReply(value: Status, status: number, { encoding }: EncodeOptions): Reply {
   const plain: Encoding = { ...encoding, shape: "object" };
   return { status, headers: { "content-type": contentType(plain) }, body: encodeValue(value, plain) };
+}
+
+/** An object of a kind of its own (a Scale, a review) as an answer; `columns` are those of its table. */
+export function valueReply(
+  value: UnknownObject,
+  status: number,
+  { encoding, include, now }: EncodeOptions,
+  columns: readonly TableColumn[] = DEFAULT_COLUMNS,
+): Reply {
+  const { shape, metaVersion } = encoding;
+  let shaped: object = value;
+  if (shape === "partial") shaped = partialObject(value, metaVersion);
+  else if (shape === "table") {
+    const metadata = { resourceVersion: value.metadata?.resourceVersion };
+    const objectOf = () => value;
+    shaped = makeTable([detachedObject(value)], { columns, metaVersion, include, metadata, now, objectOf });
+  }
+  return { status, headers: { "content-type": contentType(encoding) }, body: encodeValue(shaped, encoding) };
 }

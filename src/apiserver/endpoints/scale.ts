@@ -2,7 +2,8 @@ import type { Decoded } from "../../api/codec/decode.ts";
 import { selectorOf, selectorOfMap } from "../../api/label-selector.ts";
 import type { UnknownObject } from "../../api/object.ts";
 import { patchObject } from "../../api/patch/patch.ts";
-import type { ScalePaths } from "../../api/resource-definition.ts";
+import type { ScalePaths, TableColumn } from "../../api/resource-definition.ts";
+import { ageColumn, column, nameColumn } from "../../api/resources/columns.ts";
 import { invalid as invalidField } from "../../api/resources/field-errors.ts";
 import { badRequest, invalid, notFound } from "../../api/status-error.ts";
 import type { Scale } from "../../api/types/autoscaling.v1.ts";
@@ -22,12 +23,20 @@ import { type WriteOptions, writeOptions } from "./write-options.ts";
 
 export const SCALE_KIND = { group: "autoscaling", version: "v1", kind: "Scale" };
 
+const COLUMNS: readonly TableColumn[] = [
+  nameColumn,
+  column("Desired", "How many replicas are wanted.", ({ spec }) => replicasIn(spec), "integer"),
+  column("Available", "How many replicas there are.", ({ status }) => replicasIn(status), "integer"),
+  ageColumn,
+];
+const replicasIn = (part: unknown): number => (part as { replicas?: number } | undefined)?.replicas ?? 0;
+
 /** GET of the scale subresource: how many replicas an object wants and has, whatever its kind. */
 export async function getScale(request: ResourceRequest): Promise<Reply> {
   const encoding = await encodingFor(request, "one");
   const version = resourceVersion(request.context.request.query.get("resourceVersion"));
   const { object } = await request.resource.registry.get(request.name, request.namespace, version);
-  return valueReply(scaleOf(object, pathsOf(request)), 200, encoding);
+  return valueReply(scaleOf(object, pathsOf(request)), 200, encoding, COLUMNS);
 }
 
 /** PUT of the scale subresource. */
@@ -80,7 +89,7 @@ async function applyScale(request: ResourceRequest): Promise<Reply> {
     },
     asWholeObject(options.write),
   );
-  return valueReply(scaleOf(object.object, paths), 200, encoding);
+  return valueReply(scaleOf(object.object, paths), 200, encoding, COLUMNS);
 }
 
 /** Writes the replicas that `change` makes of the present scale, and answers with the new scale. */
@@ -111,7 +120,7 @@ async function writeScale(
     },
     asWholeObject(options.write),
   );
-  return valueReply(scaleOf(object.object, paths), 200, encoding);
+  return valueReply(scaleOf(object.object, paths), 200, encoding, COLUMNS);
 }
 
 /** The object is written as a whole: only its replicas differ. */

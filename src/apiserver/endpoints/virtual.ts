@@ -11,7 +11,7 @@ import { writeOptions } from "./write-options.ts";
 export function createVirtual(virtual: VirtualResource): (request: ResourceRequest) => Promise<Reply> {
   return async (request) => {
     const { resource, subresource, namespace, name, context, services } = request;
-    const encoding = await encodingFor(request, "one");
+    const encoding = await encodingFor(request, "review");
     const options = writeOptions(request, "CreateOptions");
     const expected = virtual.bodyKind ?? subresource?.kind ?? resource.type;
     const object = await decodeBody(request, expected, options.fieldValidation);
