@@ -41,7 +41,7 @@ import { networkPolicy } from "./networking/network-policy.ts";
 import { runtimeClass } from "./node.ts";
 import { podDisruptionBudget } from "./policy.ts";
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./rbac.ts";
-import { deviceClass, resourceClaim, resourceClaimTemplate, resourceSlice } from "./resource.ts";
+import { deviceClass, resourceClaim, resourceClaimTemplate, resourceSlice } from "./resource/definitions.ts";
 import { reviews } from "./review.ts";
 import { priorityClass } from "./scheduling.ts";
 import {

@@ -1,5 +1,5 @@
-import type { WriteContext } from "../resource-definition.ts";
-import { deviceClasses, resourceClaims, resourceClaimTemplates, resourceSlices } from "../resource-types.ts";
+import type { WriteContext } from "../../resource-definition.ts";
+import { deviceClasses, resourceClaims, resourceClaimTemplates, resourceSlices } from "../../resource-types.ts";
 import type {
   DeviceClaim,
   DeviceClass,
@@ -7,16 +7,26 @@ import type {
   ResourceClaim,
   ResourceClaimTemplate,
   ResourceSlice,
-} from "../types/resource.v1.ts";
-import { ageColumn, column, nameColumn } from "./columns.ts";
-import { define } from "./define.ts";
-import { canonical } from "./quantities.ts";
-import { resetMetadataForStatus } from "./status-metadata.ts";
-import { timestamp } from "./timestamp.ts";
+} from "../../types/resource.v1.ts";
+import { ageColumn, column, nameColumn } from "../columns.ts";
+import { define } from "../define.ts";
+import { canonical } from "../quantities.ts";
+import { resetMetadataForStatus } from "../status-metadata.ts";
+import { timestamp } from "../timestamp.ts";
+import { validateClaimStatusUpdate } from "./claim-status-validation.ts";
+import {
+  validateClaimCreate,
+  validateClaimUpdate,
+  validateDeviceClass,
+  validateTemplateCreate,
+  validateTemplateUpdate,
+} from "./claim-validation.ts";
+import { validateSlice, validateSliceUpdate } from "./slice-validation.ts";
 
 export const deviceClass = define<DeviceClass>({
   type: deviceClasses,
   singular: "deviceclass",
+  validate: validateDeviceClass,
   columns: [nameColumn, ageColumn],
   generation: true,
 });
@@ -24,6 +34,9 @@ export const deviceClass = define<DeviceClass>({
 export const resourceClaim = define<ResourceClaim>({
   type: resourceClaims,
   singular: "resourceclaim",
+  validateCreate: validateClaimCreate,
+  validateUpdate: validateClaimUpdate,
+  validateStatusUpdate: validateClaimStatusUpdate,
   columns: [nameColumn, column("State", "Whether it is allocated, and reserved for a pod.", claimState), ageColumn],
   hasStatus: true,
   generation: false,
@@ -40,6 +53,8 @@ export const resourceClaim = define<ResourceClaim>({
 export const resourceClaimTemplate = define<ResourceClaimTemplate>({
   type: resourceClaimTemplates,
   singular: "resourceclaimtemplate",
+  validateCreate: validateTemplateCreate,
+  validateUpdate: validateTemplateUpdate,
   columns: [nameColumn, ageColumn],
   defaults(template) {
     template.spec ??= { spec: {} };
@@ -52,6 +67,8 @@ export const resourceClaimTemplate = define<ResourceClaimTemplate>({
 export const resourceSlice = define<ResourceSlice>({
   type: resourceSlices,
   singular: "resourceslice",
+  validate: validateSlice,
+  validateUpdate: validateSliceUpdate,
   columns: [
     nameColumn,
     column("Node", "Node that has the devices.", ({ spec }) => spec?.nodeName ?? ""),
