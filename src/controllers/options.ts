@@ -1,4 +1,5 @@
 import type { Flags } from "../base/flags.ts";
+import { leaderElectionFlags } from "../client/leader-election-flags.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** The flags of kube-controller-manager, as upstream names them. */
@@ -15,32 +16,7 @@ export const controllerManagerFlags = {
     default: false,
     description: "let each controller act as its own ServiceAccount, by impersonation",
   },
-  "leader-elect": {
-    kind: "boolean",
-    default: true,
-    description: "work only while holding the lease, so that several can stand by",
-  },
-  "leader-elect-lease-duration": {
-    kind: "duration",
-    default: 15_000,
-    description: "how long others wait for a leader that is silent",
-  },
-  "leader-elect-renew-deadline": {
-    kind: "duration",
-    default: 10_000,
-    description: "when a leader that can't renew gives up",
-  },
-  "leader-elect-retry-period": { kind: "duration", default: 2_000, description: "between two tries" },
-  "leader-elect-resource-namespace": {
-    kind: "string",
-    default: "kube-system",
-    description: "the namespace of the lease",
-  },
-  "leader-elect-resource-name": {
-    kind: "string",
-    default: "kube-controller-manager",
-    description: "the name of the lease",
-  },
+  ...leaderElectionFlags("kube-controller-manager"),
   "node-monitor-grace-period": {
     kind: "duration",
     default: defaultSettings.nodeMonitorGracePeriodMs,

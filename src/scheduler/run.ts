@@ -5,6 +5,7 @@ import type { Client } from "../client/client.ts";
 import { eventRecorder } from "../client/event-broadcaster.ts";
 import { informerFactory } from "../client/informer-factory.ts";
 import { leadWithLease } from "../client/leader-election.ts";
+import { leaderElectionSettings } from "../client/leader-election-flags.ts";
 import type { schedulerFlags } from "./options.ts";
 import { DEFAULT_SCHEDULER_NAME, scheduler } from "./scheduler.ts";
 
@@ -41,11 +42,7 @@ export async function runScheduler(options: RunSchedulerOptions, signal: AbortSi
     random,
     logger,
     identity: options.identity,
-    namespace: flags["leader-elect-resource-namespace"],
-    name: flags["leader-elect-resource-name"],
-    leaseDurationMs: flags["leader-elect-lease-duration"],
-    renewDeadlineMs: flags["leader-elect-renew-deadline"],
-    retryPeriodMs: flags["leader-elect-retry-period"],
+    ...leaderElectionSettings(flags),
   };
   await leadWithLease(election, signal, schedule);
 }

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { Command } from "commander";
 import { client as apiClient } from "../../client/api-client.ts";
 import { kubeconfigTransport } from "../../client/kubeconfig.ts";
+import { leaderElectionSettings } from "../../client/leader-election-flags.ts";
 import { startControllerManager } from "../../controllers/manager.ts";
 import { controllerManagerFlags } from "../../controllers/options.ts";
 import { defineComponent } from "../component.ts";
@@ -42,16 +43,7 @@ export function define(program: Command, context: Context): void {
           maxMirroredEndpointsPerSubset: flags["mirroring-max-endpoints-per-subset"],
         },
         ...(flags["leader-elect"]
-          ? {
-              leaderElection: {
-                identity: `${hostname()}_${random.uuid()}`,
-                namespace: flags["leader-elect-resource-namespace"],
-                name: flags["leader-elect-resource-name"],
-                leaseDurationMs: flags["leader-elect-lease-duration"],
-                renewDeadlineMs: flags["leader-elect-renew-deadline"],
-                retryPeriodMs: flags["leader-elect-retry-period"],
-              },
-            }
+          ? { leaderElection: { identity: `${hostname()}_${random.uuid()}`, ...leaderElectionSettings(flags) } }
           : {}),
       });
       const stop = () => void manager.stop().catch((error) => logger.error("stopping failed", { error }));
