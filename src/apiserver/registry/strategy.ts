@@ -43,6 +43,7 @@ export class Strategy {
     const errors = [
       ...validateMetadata(object.metadata ?? {}, { namespaced, nameFormat: definition.nameFormat }),
       ...(definition.validate?.(object, context) ?? []),
+      ...(definition.validateCreate?.(object, context) ?? []),
     ];
     this.#refuse(object.metadata?.name ?? "", errors);
     for (const warning of definition.warnings?.(object, undefined) ?? []) request.warn(warning);
