@@ -14,6 +14,7 @@ import {
   privateContainerd,
   TEST_IMAGE,
 } from "../../src/cluster/containerd/containerd.fixture.ts";
+import { cgroupTree } from "../../src/kubelet/cgroups/cgroupfs.ts";
 import { strategicClient } from "../../src/kubelet/kubelet.fixture.ts";
 import { type Kubelet, startKubelet } from "../../src/kubelet/kubelet.ts";
 import type { Runtime } from "../../src/kubelet/runtime.ts";
@@ -87,11 +88,7 @@ describe("the kubelet on containerd", { skip, timeout: 180_000, concurrency: 4 }
       await node.machine.exec.run("umount", ["-l", point]);
     }
     await node?.remove();
-    for (const controller of ["cpu", "memory", "pids"]) {
-      for (const path of ["kubepods/burstable", "kubepods/besteffort", "kubepods", ""]) {
-        await node?.machine.files.rmdir(join("/sys/fs/cgroup", controller, CGROUP_ROOT, path)).catch(() => {});
-      }
-    }
+    if (node) await (await cgroupTree(node.machine.files)).remove(CGROUP_ROOT);
   });
 
   const create = (name: string, spec: Partial<PodSpec>, containers: (Partial<Container> & { script?: string })[]) =>
