@@ -4,6 +4,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Network } from "../base/network.ts";
 import { ConnectionError } from "./client.ts";
 import { plainHeaders } from "./http1-sender.ts";
+import { streamBody } from "./http2-body.ts";
 import type { TransportRequest, TransportResponse } from "./transport.ts";
 
 /** The server did not take the request at all: it can be sent again, whatever it is. */
@@ -145,29 +146,4 @@ export function http2Connection(options: {
       });
     },
   };
-}
-
-async function* streamBody(
-  stream: ClientHttp2Stream,
-  signal: AbortSignal | undefined,
-  lost: () => ConnectionError,
-  cancelCode: number,
-  heard: () => void,
-): AsyncGenerator<Uint8Array> {
-  let ended = false;
-  try {
-    for await (const chunk of stream) {
-      heard();
-      yield chunk;
-    }
-    ended = true;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error instanceof ConnectionError ? error : lost();
-  } finally {
-    if (!ended && !stream.closed) stream.close(cancelCode);
-  }
-  // A stream that was reset ends like one that was finished, so the reason has to be asked for.
-  signal?.throwIfAborted();
-  if (stream.rstCode !== 0) throw lost();
 }

@@ -57,6 +57,28 @@ for (const protocol of ["h2", "http/1.1"] as const) {
         },
       ));
 
+    test("many short answers at once arrive whole", () =>
+      serving(
+        ({ body }) => ({ status: 201, chunks: ["x".repeat(body.length % 7 === 0 ? 200_000 : 500)] }),
+        async (server) => {
+          const transport = connectTo(server.url);
+          const post = async (length: number) => {
+            const body = "y".repeat(length);
+            const response = await transport.request({ method: "POST", path: "/", body });
+            return (await readBody(response)).length;
+          };
+          for (let round = 0; round < 10; round++) {
+            const lengths = Array.from({ length: 30 }, (_, index) => (index % 5 === 0 ? 100_002 : 2 + index));
+            const answers = await Promise.all(lengths.map(post));
+            assert.deepEqual(
+              answers,
+              lengths.map((length) => (length % 7 === 0 ? 200_000 : 500)),
+            );
+          }
+          await transport.close();
+        },
+      ));
+
     test("does not trust an unknown authority, and says so", () =>
       serving(hello, async (server) => {
         const transport = connectTo(server.url, { ca: undefined });
