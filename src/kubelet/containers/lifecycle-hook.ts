@@ -5,7 +5,6 @@ import { unlessAborted } from "../pod/abort.ts";
 import { type AnyContainer, describePod } from "../pod/pod.ts";
 import { httpGet, httpUrl } from "../probes/http-get.ts";
 import { portNumber } from "../probes/ports.ts";
-import { probeTcp } from "../probes/tcp-socket.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** Runs postStart and preStop handlers. See https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/. */
@@ -45,14 +44,9 @@ export function hookRunner(options: { runtime: Runtime; clock: Clock; network: N
       await httpGet(url, handler.httpGet, { network, clock, timeoutMs, userAgent: USER_AGENT });
       return;
     }
-    if (handler.tcpSocket) {
-      const port = portNumber(handler.tcpSocket.port, container);
-      const { result, output } = await probeTcp(handler.tcpSocket.host || podIp, port, { network, clock, timeoutMs });
-      if (result === "failure") throw new Error(output);
-      return;
-    }
     if (handler.sleep) return sleep(clock, Math.min(handler.sleep.seconds * 1000, timeoutMs), signal);
-    throw new Error("invalid handler: it names no action");
+    // The API has tcpSocket here for old objects' sake; it never did anything.
+    throw new Error(`invalid handler: ${JSON.stringify(handler)}`);
   };
 
   return {
@@ -62,7 +56,7 @@ export function hookRunner(options: { runtime: Runtime; clock: Clock; network: N
         await (signal ? unlessAborted(work, signal) : work);
       } catch (error) {
         if (signal?.aborted) throw error;
-        const kind = handler.exec ? "Exec" : handler.httpGet ? "HTTP" : handler.sleep ? "Sleep" : "TCP";
+        const kind = handler.exec ? "Exec" : handler.httpGet ? "HTTP" : handler.sleep ? "Sleep" : "Unknown";
         const what = handler.exec ? `[${(handler.exec.command ?? []).join(" ")}]` : (handler.httpGet?.path ?? "");
         throw new Error(
           `${kind} lifecycle hook (${what}) for Container "${target.container.name}" in Pod "${describePod(target.pod)}" failed - error: ${(error as Error).message}`,
