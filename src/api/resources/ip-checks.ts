@@ -207,3 +207,34 @@ export function containsNetwork(network: ParsedCidr, inner: ParsedCidr): boolean
   const expected = maskBytes(network.ip.bytes, network.length);
   return maskBytes(inner.ip.bytes, network.length).every((byte, index) => byte === expected[index]);
 }
+
+/** What to tell of an address that is taken, but not written as it should be. */
+export function ipWarnings(text: string, path: string): string[] {
+  const ip = parseIp(text);
+  if (!ip) return [];
+  const canonical = formatIp(ip);
+  if (ip.leadingZeros || ip.mapped) {
+    return [`${path}: non-standard IP address ${goQuote(text)} is invalid: use ${goQuote(canonical)}`];
+  }
+  if (canonical === text) return [];
+  return [`${path}: IPv6 address ${goQuote(text)} should be in RFC 5952 canonical format (${goQuote(canonical)})`];
+}
+
+/** The same for a network. */
+export function cidrWarnings(text: string, path: string): string[] {
+  const cidr = parseCidr(text);
+  if (!cidr) return [];
+  const warnings: string[] = [];
+  const network = formatNetwork(cidr);
+  const { bytes } = cidr.ip;
+  if (maskBytes(bytes, cidr.length).some((byte, index) => byte !== bytes[index])) {
+    const single = `${formatIp(cidr.ip)}/${bytes.length * 8}`;
+    const detail = `is ambiguous in this context (should be ${goQuote(network)} or ${goQuote(single)}?)`;
+    warnings.push(`${path}: CIDR value ${goQuote(text)} ${detail}`);
+  }
+  if (cidr.ip.leadingZeros || cidr.leadingZeros || cidr.ip.mapped) {
+    warnings.push(`${path}: non-standard CIDR value ${goQuote(text)} is invalid: use ${goQuote(network)}`);
+  }
+  if (warnings.length > 0 || network === text) return warnings;
+  return [`${path}: IPv6 CIDR value ${goQuote(text)} should be in RFC 5952 canonical format (${goQuote(network)})`];
+}

@@ -6,12 +6,17 @@ import { ageColumn, column, nameColumn } from "./columns.ts";
 import { validateResourceRequirements } from "./core/resource-requirements.ts";
 import { validateTolerations } from "./core/scheduling-validation.ts";
 import { define } from "./define.ts";
+import { deprecatedLabel } from "./deprecated-labels.ts";
 import { invalid } from "./field-errors.ts";
 import { validateLabels } from "./label-checks.ts";
 import { canonicalizeList } from "./quantities.ts";
 import { addProblems, IMMUTABLE } from "./value-checks.ts";
 
 export const runtimeClass = define<RuntimeClass>({
+  warnings({ scheduling }) {
+    const messages = Object.keys(scheduling?.nodeSelector ?? {}).map(deprecatedLabel);
+    return messages.flatMap((message) => (message ? [`scheduling.nodeSelector: ${message}`] : []));
+  },
   type: runtimeClasses,
   singular: "runtimeclass",
   columns: [

@@ -17,6 +17,8 @@ import type {
 } from "../types/storage.v1.ts";
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import { define } from "./define.ts";
+import { deprecatedLabel, selectorWarnings } from "./deprecated-labels.ts";
+import { at, child } from "./field-errors.ts";
 import { canonical } from "./quantities.ts";
 import {
   validateAttachment,
@@ -47,6 +49,15 @@ function nameWithDefault({ metadata }: KubeObject, annotations: readonly string[
 }
 
 export const storageClass = define<StorageClass>({
+  warnings({ allowedTopologies }) {
+    return (allowedTopologies ?? []).flatMap(({ matchLabelExpressions }, index) =>
+      (matchLabelExpressions ?? []).flatMap(({ key }, position) => {
+        const message = deprecatedLabel(key);
+        const path = at(child(at("allowedTopologies", index), "matchLabelExpressions"), position);
+        return message ? [`${child(path, "key")}: ${key} is ${message}`] : [];
+      }),
+    );
+  },
   type: storageClasses,
   singular: "storageclass",
   validate: validateStorageClass,
@@ -158,6 +169,7 @@ export const csiNode = define<CSINode>({
 });
 
 export const csiStorageCapacity = define<CSIStorageCapacity>({
+  warnings: ({ nodeTopology }) => selectorWarnings(nodeTopology, "nodeTopology"),
   type: csiStorageCapacities,
   singular: "csistoragecapacity",
   validate: validateStorageCapacity,

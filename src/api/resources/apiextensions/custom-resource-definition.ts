@@ -8,6 +8,7 @@ import {
   validateDefinitionStatus,
   validateDefinitionUpdate,
 } from "./definition-validation.ts";
+import { formatWarnings } from "./format-warnings.ts";
 
 export const customResourceDefinition = define<CustomResourceDefinition>({
   type: customResourceDefinitions,
@@ -38,6 +39,7 @@ export const customResourceDefinition = define<CustomResourceDefinition>({
   },
   prepareForStatusUpdate: resetMetadataForStatus,
   validate: validateDefinition,
+  warnings: formatWarnings,
   validateCreate: validateDefinitionCreate,
   validateUpdate: validateDefinitionUpdate,
   validateStatusUpdate: validateDefinitionStatus,

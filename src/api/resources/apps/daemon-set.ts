@@ -4,6 +4,7 @@ import { daemonSets } from "../../resource-types.ts";
 import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy } from "../../types/apps.v1.ts";
 import { ageColumn, column, containerColumns, formatLabels, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
+import { templateWarnings } from "../core/pod-warnings.ts";
 import { define } from "../define.ts";
 import { child, invalid, notSupported, required } from "../field-errors.ts";
 import { isEmptySelector, validateLabelSelector } from "../label-checks.ts";
@@ -17,6 +18,11 @@ import {
 import { validateLastingTemplate, validateTemplateLabels } from "./selector-checks.ts";
 
 export const daemonSet = define<DaemonSet>({
+  warnings({ metadata, spec }, old) {
+    return metadata?.generation === old?.metadata?.generation && old
+      ? []
+      : templateWarnings(spec?.template, "spec.template");
+  },
   type: daemonSets,
   singular: "daemonset",
   shortNames: ["ds"],

@@ -5,6 +5,7 @@ import { deployments } from "../../resource-types.ts";
 import type { Deployment, DeploymentSpec, DeploymentStrategy } from "../../types/apps.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
+import { workloadWarnings } from "../core/pod-warnings.ts";
 import { define } from "../define.ts";
 import { child, forbidden, invalid, notSupported, required } from "../field-errors.ts";
 import {
@@ -23,6 +24,7 @@ import {
 } from "./selector-checks.ts";
 
 export const deployment = define<Deployment>({
+  warnings: (object, old) => workloadWarnings(object, old, object.spec?.template),
   type: deployments,
   singular: "deployment",
   shortNames: ["deploy"],

@@ -4,6 +4,7 @@ import { replicaSets } from "../../resource-types.ts";
 import type { ReplicaSet, ReplicaSetSpec } from "../../types/apps.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
+import { workloadWarnings } from "../core/pod-warnings.ts";
 import { define } from "../define.ts";
 import { invalid } from "../field-errors.ts";
 import { IMMUTABLE, validateNonNegative } from "../value-checks.ts";
@@ -15,6 +16,7 @@ import {
 } from "./selector-checks.ts";
 
 export const replicaSet = define<ReplicaSet>({
+  warnings: (object, old) => workloadWarnings(object, old, object.spec?.template),
   type: replicaSets,
   singular: "replicaset",
   shortNames: ["rs"],

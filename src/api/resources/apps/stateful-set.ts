@@ -3,11 +3,13 @@ import type { FieldError } from "../../resource-definition.ts";
 import { statefulSets } from "../../resource-types.ts";
 import type { StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy } from "../../types/apps.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { claimSpecWarnings } from "../core/deprecated-volumes.ts";
 import { validatePodAnnotations } from "../core/pod-annotations.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
+import { templateWarnings } from "../core/pod-warnings.ts";
 import { defaultClaim } from "../core/volume.ts";
 import { define } from "../define.ts";
-import { child, forbidden, invalid, required } from "../field-errors.ts";
+import { at, child, forbidden, invalid, required } from "../field-errors.ts";
 import { validateAnnotations, validateLabels } from "../label-checks.ts";
 import {
   isZeroIntOrPercent,
@@ -25,6 +27,18 @@ import {
 } from "./selector-checks.ts";
 
 export const statefulSet = define<StatefulSet>({
+  warnings({ metadata, spec }, old) {
+    if (old && metadata?.generation === old.metadata?.generation) return [];
+    const warnings = templateWarnings(spec?.template, "spec.template");
+    for (const [index, claim] of (spec?.volumeClaimTemplates ?? []).entries()) {
+      warnings.push(...claimSpecWarnings(claim.spec, at("spec.volumeClaimTemplates", index)));
+    }
+    if ((spec?.revisionHistoryLimit ?? 0) < 0) {
+      const detail = "a negative value retains all historical revisions; a value >= 0 is recommended";
+      warnings.push(`spec.revisionHistoryLimit: ${detail}`);
+    }
+    return warnings;
+  },
   type: statefulSets,
   singular: "statefulset",
   shortNames: ["sts"],

@@ -3,14 +3,21 @@ import type { FieldError } from "../../resource-definition.ts";
 import { cronJobs } from "../../resource-types.ts";
 import type { CronJob, CronJobSpec } from "../../types/batch.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from "../columns.ts";
+import { workloadWarnings } from "../core/pod-warnings.ts";
 import { define } from "../define.ts";
 import { child, invalid, notSupported, required } from "../field-errors.ts";
 import { validateEnum, validateNonNegative } from "../value-checks.ts";
 import { cronProblem, timeZoneProblem } from "./cron-format.ts";
-import { defaultJobSpec } from "./job.ts";
+import { defaultJobSpec, indexedJobWarnings } from "./job.ts";
 import { validateJobSpec } from "./job-validation.ts";
 
 export const cronJob = define<CronJob>({
+  warnings(cronJob, old) {
+    if (old && cronJob.metadata?.generation === old.metadata?.generation) return [];
+    const spec = cronJob.spec?.jobTemplate?.spec;
+    const path = "spec.jobTemplate.spec";
+    return [...workloadWarnings(cronJob, old, spec?.template, `${path}.template`), ...indexedJobWarnings(spec, path)];
+  },
   type: cronJobs,
   singular: "cronjob",
   shortNames: ["cj"],

@@ -3,10 +3,15 @@ import { jobs } from "../../resource-types.ts";
 import type { Job, JobSpec } from "../../types/batch.v1.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from "../columns.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
+import { workloadWarnings } from "../core/pod-warnings.ts";
 import { define } from "../define.ts";
 import { validateJob, validateJobStatusUpdate, validateJobUpdate } from "./job-validation.ts";
 
 export const job = define<Job>({
+  warnings(job, old) {
+    if (old && job.metadata?.generation === old.metadata?.generation) return [];
+    return [...workloadWarnings(job, old, job.spec?.template), ...indexedJobWarnings(job.spec, "spec")];
+  },
   type: jobs,
   singular: "job",
   categories: ["all"],
@@ -90,4 +95,13 @@ function completions({ spec, status }: Job): string {
   if (spec?.completions != null) return `${succeeded}/${spec.completions}`;
   const parallelism = spec?.parallelism ?? 0;
   return parallelism > 1 ? `${succeeded}/1 of ${parallelism}` : `${succeeded}/1`;
+}
+
+/** What to tell of more indexes than can be recorded. */
+export function indexedJobWarnings(spec: JobSpec | undefined, path: string): string[] {
+  const { completionMode, completions, parallelism } = spec ?? {};
+  if (completionMode !== "Indexed" || (completions ?? 0) <= 100_000 || (parallelism ?? 0) <= 10_000) return [];
+  const detail =
+    "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail";
+  return [`${path}: ${detail}`];
 }

@@ -27,6 +27,15 @@ const UNKNOWN_SYSTEM = {
 };
 
 export const node = define<Node>({
+  warnings({ spec }, old) {
+    if (old && jsonEqual(spec, old.spec)) return [];
+    const warnings: string[] = [];
+    if (spec?.configSource) warnings.push("spec.configSource: the feature is no longer supported");
+    if (spec?.externalID) {
+      warnings.push("spec.externalID: this field is deprecated, and is unused by Kubernetes");
+    }
+    return warnings;
+  },
   type: nodes,
   singular: "node",
   shortNames: ["no"],

@@ -5,8 +5,10 @@ import { column, formatLabels, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
 import { defaultPodTemplate } from "./pod-defaults.ts";
 import { validatePodTemplate } from "./pod-template-validation.ts";
+import { templateWarnings } from "./pod-warnings.ts";
 
 export const podTemplate = define<PodTemplate>({
+  warnings: ({ template }) => templateWarnings(template, "template"),
   type: podTemplates,
   singular: "podtemplate",
   generation: true,

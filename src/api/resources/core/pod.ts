@@ -8,6 +8,7 @@ import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } f
 import { validatePodStatusUpdate } from "./pod-status-validation.ts";
 import { validatePodUpdate } from "./pod-update-validation.ts";
 import { validatePod, validatePodCreate } from "./pod-validation.ts";
+import { podWarnings } from "./pod-warnings.ts";
 
 const definition: ResourceDefinition<Pod> = {
   type: pods,
@@ -35,6 +36,7 @@ const definition: ResourceDefinition<Pod> = {
   validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
+  warnings: podWarnings,
   gracePeriodSeconds(pod, requested) {
     const { nodeName, terminationGracePeriodSeconds } = pod.spec ?? {};
     const phase = pod.status?.phase;

@@ -8,8 +8,10 @@ import { define } from "../define.ts";
 import { invalid, required } from "../field-errors.ts";
 import { validateNonNegative } from "../value-checks.ts";
 import { defaultPodTemplate } from "./pod-defaults.ts";
+import { workloadWarnings } from "./pod-warnings.ts";
 
 export const replicationController = define<ReplicationController>({
+  warnings: (object, old) => workloadWarnings(object, old, object.spec?.template),
   type: replicationControllers,
   singular: "replicationcontroller",
   shortNames: ["rc"],

@@ -5,6 +5,7 @@ import { ageColumn, column, formatLabels, nameColumn, wideColumn } from "../colu
 import { define } from "../define.ts";
 import { alignService, dropTypeDependentFields, isExternallyAccessible } from "./service-allocation.ts";
 import { validateLoadBalancerStatus, validateService, validateServiceUpdate } from "./service-validation.ts";
+import { serviceWarnings } from "./service-warnings.ts";
 
 export const service = define<Service>({
   type: services,
@@ -30,6 +31,7 @@ export const service = define<Service>({
     alignService(service);
   },
   validate: validateService,
+  warnings: serviceWarnings,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate({ spec, status }) {
     const errors: FieldError[] = [];

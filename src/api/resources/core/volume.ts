@@ -1,3 +1,4 @@
+import { jsonEqual } from "../../json-equal.ts";
 import { persistentVolumeClaims, persistentVolumes } from "../../resource-types.ts";
 import type { PersistentVolume, PersistentVolumeClaim } from "../../types/core.v1.ts";
 import { ageColumn, column, nameColumn, wideColumn } from "../columns.ts";
@@ -12,8 +13,10 @@ import {
   validatePersistentVolume,
   validatePersistentVolumeUpdate,
 } from "./volume-object-validation.ts";
+import { claimWarnings, persistentVolumeWarnings } from "./volume-warnings.ts";
 
 export const persistentVolume = define<PersistentVolume>({
+  warnings: (volume, old) => (old && jsonEqual(volume.spec, old.spec) ? [] : persistentVolumeWarnings(volume)),
   type: persistentVolumes,
   singular: "persistentvolume",
   shortNames: ["pv"],
@@ -78,6 +81,7 @@ export function defaultClaim(claim: PersistentVolumeClaim): void {
 }
 
 export const persistentVolumeClaim = define<PersistentVolumeClaim>({
+  warnings: (claim, old) => (old && jsonEqual(claim.spec, old.spec) ? [] : claimWarnings(claim)),
   type: persistentVolumeClaims,
   singular: "persistentvolumeclaim",
   shortNames: ["pvc"],

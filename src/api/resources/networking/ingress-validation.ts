@@ -19,7 +19,8 @@ import { parseIp, validateLegacyIp } from "../ip-checks.ts";
 import { validateGroupReference } from "../reference-checks.ts";
 import { addProblems } from "../value-checks.ts";
 
-const CLASS_ANNOTATION = "kubernetes.io/ingress.class";
+/** Named the class before there was a field for it. */
+export const CLASS_ANNOTATION = "kubernetes.io/ingress.class";
 const PATH_TYPES = ["Exact", "ImplementationSpecific", "Prefix"];
 const FORBIDDEN_SEQUENCES = ["//", "/./", "/../", "%2f", "%2F"];
 const FORBIDDEN_ENDS = ["/..", "/."];

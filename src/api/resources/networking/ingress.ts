@@ -2,7 +2,12 @@ import { ingresses } from "../../resource-types.ts";
 import type { Ingress, IngressRule } from "../../types/networking.v1.ts";
 import { ageColumn, column, listWithMore, nameColumn } from "../columns.ts";
 import { define } from "../define.ts";
-import { validateIngress, validateIngressCreate, validateIngressStatus } from "./ingress-validation.ts";
+import {
+  CLASS_ANNOTATION,
+  validateIngress,
+  validateIngressCreate,
+  validateIngressStatus,
+} from "./ingress-validation.ts";
 
 export const ingress = define<Ingress>({
   type: ingresses,
@@ -34,6 +39,10 @@ export const ingress = define<Ingress>({
   validate: validateIngress,
   validateCreate: validateIngressCreate,
   validateStatusUpdate: validateIngressStatus,
+  warnings({ metadata }, old) {
+    if (old || metadata?.annotations?.[CLASS_ANNOTATION] === undefined) return [];
+    return [`annotation "${CLASS_ANNOTATION}" is deprecated, please use 'spec.ingressClassName' instead`];
+  },
 });
 
 /** The first three hosts; rules without one are not shown, and beyond three are counted all the same, as upstream does. */

@@ -8,7 +8,7 @@ import type {
   NetworkPolicySpec,
 } from "../../types/networking.v1.ts";
 import { at, child, forbidden, invalid, notSupported, required } from "../field-errors.ts";
-import { containsNetwork, parseCidr, validateLegacyCidr } from "../ip-checks.ts";
+import { cidrWarnings, containsNetwork, parseCidr, validateLegacyCidr } from "../ip-checks.ts";
 import { validateLabelSelector } from "../label-checks.ts";
 import { addProblems } from "../value-checks.ts";
 
@@ -96,4 +96,19 @@ function validateBlock({ cidr, except }: IPBlock, path: string, errors: FieldErr
       errors.push(invalid(field, text, "must be a strict subset of `cidr`"));
     }
   }
+}
+
+/** What to tell of networks that are written oddly. */
+export function networkPolicyWarnings({ spec }: NetworkPolicy): string[] {
+  const rules = [
+    ...(spec?.ingress ?? []).map(({ from }, index) => ({ peers: from, path: `${at("spec.ingress", index)}.from` })),
+    ...(spec?.egress ?? []).map(({ to }, index) => ({ peers: to, path: `${at("spec.egress", index)}.to` })),
+  ];
+  return rules.flatMap(({ peers = [], path }) =>
+    peers.flatMap(({ ipBlock }, index) => {
+      const field = child(at(path, index), "ipBlock");
+      const except = (ipBlock?.except ?? []).flatMap((text, i) => cidrWarnings(text, at(child(field, "except"), i)));
+      return ipBlock ? [...cidrWarnings(ipBlock.cidr, child(field, "cidr")), ...except] : [];
+    }),
+  );
 }

@@ -2,7 +2,7 @@ import { networkPolicies } from "../../resource-types.ts";
 import type { NetworkPolicy } from "../../types/networking.v1.ts";
 import { ageColumn, column, nameColumn, selectorText } from "../columns.ts";
 import { define } from "../define.ts";
-import { validateNetworkPolicy } from "./network-policy-validation.ts";
+import { networkPolicyWarnings, validateNetworkPolicy } from "./network-policy-validation.ts";
 
 export const networkPolicy = define<NetworkPolicy>({
   type: networkPolicies,
@@ -24,4 +24,5 @@ export const networkPolicy = define<NetworkPolicy>({
   },
   generation: true,
   validate: validateNetworkPolicy,
+  warnings: networkPolicyWarnings,
 });
