@@ -93,5 +93,5 @@ function toSubresource(row: ServedSubresource): Subresource {
   if (name === "scale") role = "scale";
   else if (name === "log" || connect.length > 0) role = "connect";
   else if (verbs.length === 1 && verbs[0] === "create") role = "create";
-  return { name, kind: { group, version, kind }, verbs, role };
+  return { name, kind: { group, version, kind }, verbs, methods: connect, role };
 }

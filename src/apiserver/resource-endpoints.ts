@@ -69,7 +69,10 @@ export function resourceEndpoints(options: {
     const key = subresource ? `${type.resource}.${type.group}/${subresource.name}` : `${type.resource}.${type.group}`;
     const verbs = special.get(key) ?? ordinaryVerbs(subresource);
     const allowed = subresource ? subresource.verbs : resource.verbs;
-    const endpoint = allowed.includes(info.verb) ? verbs[info.verb] : undefined;
+    // OPTIONS is no verb of the API: only what passes requests on as they are has an endpoint for it.
+    const verb = info.verb === "" ? context.request.method.toLowerCase() : info.verb;
+    const served = allowed.includes(verb) || subresource?.methods.includes(verb);
+    const endpoint = served ? verbs[verb] : undefined;
     if (!endpoint) throw methodNotSupported(resource.subject, info.verb);
     const deprecated = DEPRECATED[`${type.resource}.${type.group}`];
     if (deprecated && !context.request.identity) context.warnings.push(deprecated);

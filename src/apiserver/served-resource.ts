@@ -72,6 +72,8 @@ export interface Subresource {
   readonly name: string;
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
   readonly verbs: readonly string[];
+  /** The HTTP methods, in lower case, that are passed on to what it connects to; none for others. */
+  readonly methods: readonly string[];
   /** How requests to it are answered. */
   readonly role: "part" | "scale" | "create" | "connect";
 }

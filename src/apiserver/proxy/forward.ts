@@ -52,7 +52,11 @@ export async function forward(
   network: Pick<Network, "http" | "https">,
   target: ProxyTarget,
   request: ApiRequest,
-  options: { upgradeRequired?: boolean; unavailable?: boolean; onReply?: (reply: Reply) => Reply } = {},
+  options: {
+    upgradeRequired?: boolean;
+    unavailable?: boolean;
+    onReply?: (reply: Reply) => Reply | Promise<Reply>;
+  } = {},
 ): Promise<Reply> {
   const upgrade = request.upgradable ? String(request.headers["upgrade"] ?? "") : "";
   if (options.upgradeRequired && upgrade === "") throw badRequest("Upgrade request required");
@@ -146,7 +150,8 @@ function forwardedHeaders(request: ApiRequest, target: ProxyTarget): OutgoingHtt
   return headers;
 }
 
-const hostOf = ({ host, port }: ProxyTarget) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+/** The target as a URL names it. */
+export const hostOf = ({ host, port }: ProxyTarget) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 /** Browsers can send a token only as a subprotocol: that one is for this server alone. */
 function withoutBearer(value: string | string[]): string {

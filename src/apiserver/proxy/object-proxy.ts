@@ -3,17 +3,18 @@ import { badRequest, notFound, serviceUnavailable } from "../../api/status-error
 import type { Pod } from "../../api/types/core.v1.ts";
 import type { Random } from "../../base/random.ts";
 import type { ResourceRequest } from "../endpoints/resource-request.ts";
-import type { Reply } from "../http/exchange.ts";
+import { header, type Reply } from "../http/exchange.ts";
 import type { Verbs } from "../resource-endpoints.ts";
-import { forward, type ProxyTarget } from "./forward.ts";
+import { forward, hostOf, type ProxyTarget } from "./forward.ts";
 import { kubeletTarget, type ProxyServices } from "./kubelets.ts";
 import { admitConnect } from "./pod-streams.ts";
+import { proxiedReply } from "./proxied-page.ts";
 
 /** `pods/proxy`, `services/proxy` and `nodes/proxy`: any HTTP request, on to what the object stands for. */
 export function objectProxyEndpoints(proxy: ProxyServices, random: Random): Map<string, Verbs> {
   const all = (target: (request: ResourceRequest, rest: Rest) => Promise<ProxyTarget>, kind: string): Verbs => {
     const endpoint = (request: ResourceRequest) => proxyRequest(request, proxy, target, kind);
-    return { get: endpoint, create: endpoint, update: endpoint, patch: endpoint, delete: endpoint };
+    return { get: endpoint, create: endpoint, update: endpoint, patch: endpoint, delete: endpoint, options: endpoint };
   };
   return new Map<string, Verbs>([
     ["pods./proxy", all((request, rest) => podTarget(request, rest, proxy), "PodProxyOptions")],
@@ -51,7 +52,7 @@ async function proxyRequest(
   const where = await target(request, { scheme, name, port, path });
   return forward(proxy.network, where, request.context.request, {
     unavailable: true,
-    onReply: (reply) => relocated(reply, prefix, where),
+    onReply: (reply) => proxiedReply(reply, { prefix, target: hostOf(where), clientHost: clientHost(request) }),
   });
 }
 
@@ -126,12 +127,6 @@ function target(protocol: "http" | "https", host: string, port: number, path: st
   return { protocol, host, port, path, method, tls: { verify: false } };
 }
 
-/** A redirect within the target stays below the proxy's path. */
-function relocated(reply: Reply, prefix: string, { host, port }: ProxyTarget): Reply {
-  const location = reply.headers["location"];
-  if (typeof location !== "string") return reply;
-  const own = new RegExp(`^https?://${host.replace(/[.[\]]/g, "\\$&")}(:${port})?(?=/|$)`);
-  const path = location.replace(own, "");
-  if (!path.startsWith("/") || path.startsWith("//")) return reply;
-  return { ...reply, headers: { ...reply.headers, location: prefix + path } };
-}
+/** The server's name as the client used it. */
+const clientHost = ({ context: { request } }: ResourceRequest) =>
+  header(request, ":authority") ?? header(request, "host");

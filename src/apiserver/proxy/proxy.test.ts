@@ -299,6 +299,8 @@ test("pods, services and nodes are reached by HTTP", async () => {
     headers: { "content-type": "text/plain", authorization: "Bearer secret" },
   });
   assert.equal(service.text, "POST /x undefined body");
+  const options = await send(https.server, "OPTIONS", `${POD}/proxy/x`);
+  assert.equal(options.text, "OPTIONS /x undefined ");
   const node = await get("/api/v1/nodes/n/proxy/pods/");
   assert.equal(node.status, 200);
   assert.equal(asked.at(-1), "GET /pods/ as kube-apiserver");
