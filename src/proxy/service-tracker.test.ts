@@ -111,6 +111,21 @@ const cases: [name: string, Service, EndpointSlice[], expected: string[]][] = [
     [slice(endpoint(1))],
     [],
   ],
+  [
+    "a Service labelled as headless is not served",
+    service(
+      {},
+      {
+        metadata: {
+          name: "web",
+          namespace: "default",
+          labels: { "service.kubernetes.io/headless": "" },
+        },
+      },
+    ),
+    [slice(endpoint(1))],
+    [],
+  ],
 ];
 
 for (const [name, subject, slices, expected] of cases) {

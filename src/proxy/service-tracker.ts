@@ -24,6 +24,8 @@ export interface Frontend {
 }
 
 const DEFAULT_AFFINITY_SECONDS = 10_800;
+/** Services that another proxy serves, and those that are to be treated as headless: whatever the label's value. */
+const NOT_OURS = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
 
 /**
  * The front ends of one Service on the node `nodeName`, following upstream's proxy: cluster IPs, external and load balancer
@@ -32,7 +34,8 @@ const DEFAULT_AFFINITY_SECONDS = 10_800;
 export function frontends(service: Service, slices: readonly EndpointSlice[], nodeName: string): Frontend[] {
   const spec = service.spec;
   if (!spec || spec.type === "ExternalName" || spec.clusterIP === "None" || !spec.clusterIP) return [];
-  if (service.metadata?.labels?.["service.kubernetes.io/service-proxy-name"]) return [];
+  const labels = service.metadata?.labels ?? {};
+  if (NOT_OURS.some((label) => label in labels)) return [];
   const affinitySeconds =
     spec.sessionAffinity === "ClientIP"
       ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS)
