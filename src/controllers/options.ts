@@ -14,7 +14,7 @@ export const controllerManagerFlags = {
   "use-service-account-credentials": {
     kind: "boolean",
     default: false,
-    description: "let each controller act as its own ServiceAccount, by impersonation",
+    description: "let each controller act as its own ServiceAccount, by tokens of its own",
   },
   ...leaderElectionFlags("kube-controller-manager"),
   "node-monitor-grace-period": {

@@ -1,8 +1,11 @@
 import { hostname } from "node:os";
 import type { Command } from "commander";
 import { client as apiClient } from "../../client/api-client.ts";
+import { httpsTransport } from "../../client/https-transport.ts";
 import { kubeconfigTransport } from "../../client/kubeconfig.ts";
 import { leaderElectionSettings } from "../../client/leader-election-flags.ts";
+import { serviceAccountTransport } from "../../client/service-account-transport.ts";
+import type { Transport } from "../../client/transport.ts";
 import { startControllerManager } from "../../controllers/manager.ts";
 import { controllerManagerFlags } from "../../controllers/options.ts";
 import { defineComponent } from "../component.ts";
@@ -15,19 +18,24 @@ export function define(program: Command, context: Context): void {
     description: "Run the controllers by themselves.",
     flags: controllerManagerFlags,
     async run(flags, { logger, signal }) {
-      const { clock, random, files } = machine;
-      const { transport } = await kubeconfigTransport(flags.kubeconfig, machine);
-      const connect = (userAgent: string, headers: Record<string, string> = {}) =>
-        apiClient(transport, { userAgent, clock, headers });
+      const { clock, random, files, network } = machine;
+      const { transport, context: kubeconfig } = await kubeconfigTransport(flags.kubeconfig, machine);
+      const connect = (over: Transport, userAgent: string) =>
+        apiClient(over, { userAgent, clock, headers: kubeconfig.headers });
+      const manager = connect(transport, "kube-controller-manager");
+      // The controllers' own connection shows no certificate: their tokens say who they are.
+      const { server, ca, serverName, insecureSkipTlsVerify } = kubeconfig.connection;
+      const base = httpsTransport({ network, clock, server, ca, serverName, insecureSkipTlsVerify });
       const rootCaFile = flags["root-ca-file"];
-      const manager = startControllerManager({
-        client: connect("kube-controller-manager"),
+      const running = startControllerManager({
+        client: manager,
         ...(flags["use-service-account-credentials"]
           ? {
-              clientFor: (account: string) =>
-                connect(`kube-controller-manager/${account}`, {
-                  "impersonate-user": `system:serviceaccount:kube-system:${account}`,
-                }),
+              clientFor: (name: string) =>
+                connect(
+                  serviceAccountTransport({ base, issuer: manager, namespace: "kube-system", name, clock }),
+                  `kube-controller-manager/${name}`,
+                ),
             }
           : {}),
         clock,
@@ -46,12 +54,13 @@ export function define(program: Command, context: Context): void {
           ? { leaderElection: { identity: `${hostname()}_${random.uuid()}`, ...leaderElectionSettings(flags) } }
           : {}),
       });
-      const stop = () => void manager.stop().catch((error) => logger.error("stopping failed", { error }));
+      const stop = () => void running.stop().catch((error) => logger.error("stopping failed", { error }));
       if (signal.aborted) stop();
       signal.addEventListener("abort", stop, { once: true });
       try {
-        await manager.done;
+        await running.done;
       } finally {
+        await base.close();
         await transport.close();
       }
     },
