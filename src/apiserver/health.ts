@@ -16,7 +16,6 @@ export interface Health {
   add(check: HealthCheck, endpoints: readonly HealthEndpoint[]): void;
   /** Answers `/healthz`, `/livez`, `/readyz`, and a single check below them. */
   handle(context: RequestContext): Promise<Reply>;
-  readonly names: (endpoint: HealthEndpoint) => readonly string[];
 }
 
 /** `/healthz` is the old name of what `/livez` says. */
@@ -35,7 +34,6 @@ export function health(onFailure: (name: string, error: unknown) => void): Healt
     add(check, endpoints) {
       for (const endpoint of endpoints) checks[endpoint].set(check.name, check);
     },
-    names: (endpoint) => [...checks[endpoint].keys()],
     async handle({ request }) {
       const [endpoint = "", ...rest] = request.path.split("/").filter((part) => part !== "");
       const registered = checks[endpoint === "readyz" ? "readyz" : "livez"];

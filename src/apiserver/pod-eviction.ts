@@ -92,7 +92,7 @@ function isExempt({ spec, status }: PodDisruptionBudget, pod: Pod): boolean {
 }
 
 /** The budget with one disruption less, spent on the pod `name`. Throws a 429 where none is left. */
-export function takeDisruption(budget: PodDisruptionBudget, name: string, now: number): UnknownObject {
+function takeDisruption(budget: PodDisruptionBudget, name: string, now: number): UnknownObject {
   const { status, metadata } = budget;
   const budgetName = metadata?.name ?? "";
   if ((status?.observedGeneration ?? 0) < (metadata?.generation ?? 0)) {

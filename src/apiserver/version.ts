@@ -1,8 +1,8 @@
 import type { Info } from "../api/types/version.ts";
 
 /** The Kubernetes version whose API this server speaks. */
-export const MAJOR = "1";
-export const MINOR = "36";
+const MAJOR = "1";
+const MINOR = "36";
 export const GIT_VERSION = `v${MAJOR}.${MINOR}.0+knarr`;
 
 /** `/version`. */

@@ -5,7 +5,7 @@ import type { PriorityClass } from "../../api/types/scheduling.v1.ts";
 import type { Client } from "../../client/client.ts";
 
 /** Namespaces that every cluster has. */
-export const SYSTEM_NAMESPACES: readonly string[] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+const SYSTEM_NAMESPACES: readonly string[] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 const PRIORITY_CLASSES: readonly PriorityClass[] = [
   {

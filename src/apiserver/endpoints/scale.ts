@@ -21,7 +21,7 @@ import { encodingFor, type ResourceRequest, valueReply } from "./resource-reques
 import { checkName } from "./update.ts";
 import { type WriteOptions, writeOptions } from "./write-options.ts";
 
-export const SCALE_KIND = { group: "autoscaling", version: "v1", kind: "Scale" };
+const SCALE_KIND = { group: "autoscaling", version: "v1", kind: "Scale" };
 
 const COLUMNS: readonly TableColumn[] = [
   nameColumn,

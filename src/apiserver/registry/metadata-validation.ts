@@ -23,7 +23,7 @@ const NAME_CHECKS: Readonly<Record<NameFormat, (name: string) => string[]>> = {
 };
 
 /** What is wrong with a name of this format; empty: nothing. */
-export function nameErrors(name: string, format: NameFormat = "subdomain"): string[] {
+function nameErrors(name: string, format: NameFormat = "subdomain"): string[] {
   return NAME_CHECKS[format](name);
 }
 
