@@ -10,6 +10,7 @@ const kinds = {
   Secret: { group: "", version: "v1", kind: "Secret" },
   Service: { group: "", version: "v1", kind: "Service" },
   Event: { group: "", version: "v1", kind: "Event" },
+  ControllerRevision: { group: "apps", version: "v1", kind: "ControllerRevision" },
   DeleteOptions: { group: "apps", version: "v1", kind: "DeleteOptions" },
   HorizontalPodAutoscaler: { group: "autoscaling", version: "v1", kind: "HorizontalPodAutoscaler" },
 };
@@ -237,6 +238,22 @@ test("what is no JSON object", () => {
     );
 });
 
+test("nesting has a limit", () => {
+  const nested = (levels: number) => `{"data":${'{"a":'.repeat(levels)}1${"}".repeat(levels)},"revision":1}`;
+  for (const validation of ["Strict", "Warn", "Ignore"] as const) {
+    assert.doesNotThrow(() => decodeText("ControllerRevision", nested(900), validation));
+    for (const levels of [1001, 100_000]) {
+      const told = message(() => decodeText("ControllerRevision", nested(levels), validation));
+      assert.match(told, /json parse error: exceeded max depth/);
+    }
+  }
+  // The slower parser has the same one.
+  assert.match(
+    message(() => decodeText("ControllerRevision", `${nested(2000)}}`)),
+    /exceeded max depth/,
+  );
+});
+
 test("YAML", async () => {
   const yaml = (text: string, validation: FieldValidation = "Warn") =>
     decode(Buffer.from(text), "application/yaml; charset=utf-8", kinds.ConfigMap, validation);
@@ -249,6 +266,11 @@ test("YAML", async () => {
     yaml("data: {a: yes}"),
     /cannot unmarshal bool into Go struct field ConfigMap.data of type string/,
   );
+  await assert.rejects(yaml("data: &a {b: *a}"), /yaml: anchor 'a' value contains itself/);
+  assert.deepEqual((await yaml("metadata: {name: &x a}\ndata: {v: &x b, w: *x}")).object.data, { v: "b", w: "b" });
+  for (const levels of [1001, 100_000]) {
+    await assert.rejects(yaml("[".repeat(levels) + "]".repeat(levels)), /: yaml: .*exceeded/);
+  }
   await assert.rejects(yaml("data: [a"), /must be of type ConfigMap\): yaml: line \d: .* \(64617461/);
   assert.deepEqual((await yaml('{"data":{"a":"b"}}')).object.data, { a: "b" });
   await assert.rejects(decode(Buffer.from(""), "text/plain", kinds.Pod, "Ignore"), RangeError);

@@ -3,6 +3,8 @@
  * is found by a slower parser, which runs only when there is something to tell.
  */
 
+import { isTooDeep, NESTING_LIMIT, TOO_DEEP } from "./nesting.ts";
+
 /** A text that is not JSON; the message is that of Go's parser. */
 export class JsonSyntaxError extends Error {
   constructor(message: string) {
@@ -31,6 +33,7 @@ export function parseJson(text: string, findRepeatedKeys: boolean): ParsedJson {
   } catch {
     return new Parser(text).parse();
   }
+  if (isTooDeep(value)) throw new JsonSyntaxError(TOO_DEEP);
   if (!findRepeatedKeys || countColons(text) === countKeys(value)) return { value };
   return new Parser(text).parse();
 }
@@ -80,7 +83,6 @@ export function setMember(object: Record<string, unknown>, key: string, value: u
 }
 
 const ESCAPES: Record<string, string> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", '"': '"', "\\": "\\", "/": "/" };
-const NESTING_LIMIT = 10000;
 
 /** A complete parser, for the rare cases. */
 class Parser {
@@ -123,7 +125,7 @@ class Parser {
   }
 
   #nested<T>(parse: () => T): T {
-    if (++this.#depth > NESTING_LIMIT) throw new JsonSyntaxError("exceeded max depth");
+    if (++this.#depth > NESTING_LIMIT) throw new JsonSyntaxError(TOO_DEEP);
     const value = parse();
     this.#depth--;
     return value;

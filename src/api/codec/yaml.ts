@@ -1,5 +1,16 @@
 /** YAML bodies, as sigs.k8s.io/yaml reads them: YAML 1.1 in go-yaml's dialect, turned into JSON. Import it when needed. */
-import { type Document, LineCounter, parseAllDocuments, type Tags, visit } from "yaml";
+import {
+  type Document,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  type Scalar,
+  type Tags,
+  visit,
+  type YAMLMap,
+  type YAMLSeq,
+} from "yaml";
+import { isTooDeep, TOO_DEEP } from "./nesting.ts";
 
 /** A text that is not YAML, or that JSON cannot express. */
 export class YamlError extends Error {
@@ -25,6 +36,19 @@ const customTags = (tags: Tags): Tags =>
 
 /** Parses the first document of a text. Throws YamlError. */
 export function parseYaml(text: string): ParsedYaml {
+  let parsed: ParsedYaml;
+  try {
+    parsed = parseFirst(text);
+  } catch (error) {
+    // The library recurses on what is nested, and knows no limit but the stack's.
+    if (error instanceof RangeError) throw new YamlError(`yaml: ${TOO_DEEP}`);
+    throw error;
+  }
+  if (isTooDeep(parsed.value)) throw new YamlError(`yaml: ${TOO_DEEP}`);
+  return parsed;
+}
+
+function parseFirst(text: string): ParsedYaml {
   const lines = new LineCounter();
   const options = { version: "1.1", uniqueKeys: false, lineCounter: lines, customTags, merge: true } as const;
   const documents: Document[] = parseAllDocuments(text, options);
@@ -36,8 +60,19 @@ export function parseYaml(text: string): ParsedYaml {
     throw new YamlError(`yaml: line ${problem.linePos?.[0].line ?? 1}: ${reason}`);
   }
   const repeated: string[] = [];
+  const anchored = new Map<string, Node>();
+  const remember = (node: Scalar | YAMLMap | YAMLSeq) => {
+    if (node.anchor) anchored.set(node.anchor, node);
+  };
   visit(document, {
+    Alias(_, { source }, path) {
+      const target = anchored.get(source);
+      if (target && path.includes(target)) throw new YamlError(`yaml: anchor '${source}' value contains itself`);
+    },
+    Scalar: (_, scalar) => remember(scalar),
+    Seq: (_, sequence) => remember(sequence),
     Map(_, map) {
+      remember(map);
       const seen = new Set<string>();
       for (const { key } of map.items) {
         const name = String((key as { value?: unknown } | null)?.value ?? key);

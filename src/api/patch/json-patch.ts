@@ -1,4 +1,6 @@
 /** JSON Patch (RFC 6902) in the dialect of upstream's library: also negative indices, counted from the end. */
+import { setMember } from "../codec/json-text.ts";
+import { isTooDeep, TOO_DEEP } from "../codec/nesting.ts";
 import { jsonEqual } from "../json-equal.ts";
 import { isObject, type JsonObject } from "./go-format.ts";
 
@@ -17,6 +19,9 @@ export class JsonPatchError extends Error {
   }
 }
 
+/** Upstream's limit on what the copy operations of one patch add up to, in bytes of JSON. */
+const MOST_COPIED_BYTES = 3 * 1024 * 1024;
+
 type Container = JsonObject | unknown[];
 
 /** The document after the operations; `document` is not changed. Throws JsonPatchError where one does not apply. */
@@ -24,11 +29,18 @@ export function jsonPatch(document: unknown, operations: readonly Operation[]): 
   let root = document;
   // Containers made by this patch, which may be changed in place.
   const own = new WeakSet<object>();
-  for (const operation of operations) root = apply(root, operation, own);
+  const copies = { bytes: 0 };
+  for (const operation of operations) root = apply(root, operation, own, copies);
+  if (isTooDeep(root)) throw failed(TOO_DEEP);
   return root;
 }
 
-function apply(root: unknown, { op, path, from, value }: Operation, own: WeakSet<object>): unknown {
+function apply(
+  root: unknown,
+  { op, path, from, value }: Operation,
+  own: WeakSet<object>,
+  copies: { bytes: number },
+): unknown {
   switch (op) {
     case "add":
       return add(root, path, value ?? null, own);
@@ -47,7 +59,7 @@ function apply(root: unknown, { op, path, from, value }: Operation, own: WeakSet
       return add(removed.root, path, removed.value, own);
     }
     case "copy":
-      return add(root, path, structuredClone(read(root, requireFrom(from), "copy operation")), own);
+      return add(root, path, copyOf(read(root, requireFrom(from), "copy operation"), copies), own);
     case "test": {
       const found = path === "" ? root : read(root, path, "test operation");
       if (!jsonEqual(found ?? null, value ?? null)) throw failed(`testing value ${path} failed: test failed`);
@@ -56,6 +68,19 @@ function apply(root: unknown, { op, path, from, value }: Operation, own: WeakSet
     default:
       throw failed(`Unexpected kind: ${op}`);
   }
+}
+
+/** A private copy. Without a bound, a few copies of the document into itself would fill the memory. */
+function copyOf(value: unknown, copies: { bytes: number }): unknown {
+  if (isTooDeep(value)) throw failed(TOO_DEEP);
+  const text = JSON.stringify(value ?? null);
+  copies.bytes += Buffer.byteLength(text);
+  if (copies.bytes > MOST_COPIED_BYTES) {
+    throw failed(
+      `Unable to complete the copy, the accumulated size increase of copy is ${copies.bytes}, exceeding the limit ${MOST_COPIED_BYTES}`,
+    );
+  }
+  return JSON.parse(text);
 }
 
 function requireFrom(from: string | undefined): string {
@@ -73,7 +98,7 @@ function read(root: unknown, path: string, what: string): unknown {
 function add(root: unknown, path: string, value: unknown, own: WeakSet<object>): unknown {
   if (path === "") throw failed("add operation does not apply: doc is missing path: missing value");
   return change(root, path, "add operation", own, (parent, key) => {
-    if (!Array.isArray(parent)) parent[key] = value;
+    if (!Array.isArray(parent)) setMember(parent, key, value);
     else if (key === "-") parent.push(value);
     else {
       const index = parseIndex(key);
@@ -87,7 +112,7 @@ function add(root: unknown, path: string, value: unknown, own: WeakSet<object>):
 function set(root: unknown, path: string, value: unknown, own: WeakSet<object>): unknown {
   return change(root, path, "replace operation", own, (parent, key) => {
     if (Array.isArray(parent)) parent[readIndex(parent, key)] = value;
-    else parent[key] = value;
+    else setMember(parent, key, value);
   });
 }
 

@@ -62,6 +62,22 @@ test("JSON patch operations", () => {
   }
 });
 
+test("copies have a bound in all, and what they make in depth", () => {
+  const doubling: Operation[] = Array.from({ length: 40 }, (_, i) => ({ op: "copy", from: "/a", path: `/a/${i}` }));
+  assert.throws(() => jsonPatch({ a: {} }, doubling), {
+    name: "JsonPatchError",
+    message: /^Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728$/,
+  });
+  const deep = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`) as object;
+  const inner = "/a".repeat(900);
+  assert.throws(() => jsonPatch(deep(900), [{ op: "copy", from: "/a", path: inner }]), {
+    message: "exceeded max depth",
+  });
+  assert.doesNotThrow(() => jsonPatch(deep(900), [{ op: "add", path: inner, value: 1 }]));
+  const named = jsonPatch({}, [{ op: "add", path: "/__proto__", value: { polluted: true } }]) as object;
+  assert.deepEqual([Object.keys(named), "polluted" in named], [["__proto__"], false]);
+});
+
 test("merge patch", () => {
   const cases: [object, object, object][] = [
     [{ a: "b" }, { a: "c" }, { a: "c" }],

@@ -1,5 +1,5 @@
 import { applyPatch } from "../../api/apply/apply.ts";
-import { parseJson } from "../../api/codec/json-text.ts";
+import { parseConfiguration } from "../../api/apply/configuration.ts";
 import type { UnknownObject } from "../../api/object.ts";
 import { badRequest, notFound } from "../../api/status-error.ts";
 import { cloneJson } from "../../base/clone.ts";
@@ -61,34 +61,12 @@ export function applyTo(
 
 /** The configuration in the body: YAML, of which JSON is a part. Throws a 400. */
 export async function readConfiguration(request: ResourceRequest, options: WriteOptions): Promise<UnknownObject> {
-  const bytes = await request.context.request.body.read(MAX_BODY_BYTES);
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-  const { value, repeated } = await parse(text);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badRequest("error decoding YAML: the configuration is not an object");
+  const { applied, strictError } = await parseConfiguration(await request.context.request.body.read(MAX_BODY_BYTES));
+  if (strictError && options.fieldValidation === "Strict") {
+    throw badRequest(`error strict decoding YAML: ${strictError}`);
   }
-  if (repeated.length > 0 && options.fieldValidation === "Strict") {
-    throw badRequest(`error strict decoding YAML: ${repeated.join(", ")}`);
-  }
-  if (options.fieldValidation === "Warn") for (const one of repeated) options.write.warn(one);
-  return value as UnknownObject;
-}
-
-async function parse(text: string): Promise<{ value: unknown; repeated: readonly string[] }> {
-  if (text.trimStart().startsWith("{")) {
-    try {
-      return { value: parseJson(text, false).value, repeated: [] };
-    } catch {
-      // YAML's flow style begins like JSON, but is more than that.
-    }
-  }
-  const { parseYaml, YamlError } = await import("../../api/codec/yaml.ts");
-  try {
-    return parseYaml(text);
-  } catch (error) {
-    if (error instanceof YamlError) throw badRequest(`error decoding YAML: ${error.message}`);
-    throw error;
-  }
+  if (strictError && options.fieldValidation === "Warn") options.write.warn(strictError);
+  return applied;
 }
 
 /** The configuration without what this path does not write: nobody can own that through it. */

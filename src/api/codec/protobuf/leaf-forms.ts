@@ -4,6 +4,7 @@
  */
 import { formatDurationNanoseconds, parseDurationNanoseconds } from "../../duration.ts";
 import { canonicalQuantity, QuantityError } from "../../quantity.ts";
+import { isTooDeep, TOO_DEEP } from "../nesting.ts";
 import { timeOf } from "../time.ts";
 import type { Leaf } from "./message-type.ts";
 import { FIXED64, LENGTH_DELIMITED, ProtobufError, VARINT, type WireReader } from "./wire-reader.ts";
@@ -234,11 +235,14 @@ export function writeRawText(writer: WireWriter, value: unknown): void {
 
 /** JSON from inside a message. */
 export function parseText(raw: Buffer): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(raw.toString());
+    value = JSON.parse(raw.toString());
   } catch (error) {
     throw new ProtobufError(`invalid JSON: ${(error as Error).message}`);
   }
+  if (isTooDeep(value)) throw new ProtobufError(TOO_DEEP);
+  return value;
 }
 
 function finite(value: number): number {
