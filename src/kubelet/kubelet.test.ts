@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -559,6 +560,17 @@ describe("lifecycle hooks", () => {
       ["PostStartHookError", "CrashLoopBackOff"].includes(status(pod())?.state?.waiting?.reason ?? ""),
     );
     assert.ok(runtime.calls.some((call) => call.startsWith("stopContainer app")));
+  });
+
+  test("tcpSocket is no hook, whatever listens there", async (t) => {
+    const { createPod, until, events } = await kubeletFixture(t);
+    const server = createServer().listen(0, "127.0.0.1");
+    t.after(() => server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const lifecycle = { postStart: { tcpSocket: { host: "127.0.0.1", port } } };
+    createPod({ containers: [{ name: "app", image: "app:1", lifecycle }] });
+    await until("told", () => events().includes("Warning FailedPostStartHook: PostStartHook failed"));
   });
 });
 
