@@ -30,7 +30,7 @@ interface SetTraits {
   desired?: number;
   max?: number;
   age?: number;
-  revision?: number;
+  revision?: number | string;
 }
 const set = (image: string, traits: SetTraits): ReplicaSet => ({
   metadata: {
@@ -205,6 +205,11 @@ suite("revisions", () => {
     assert.deepEqual(create?.spec?.selector, { matchLabels: { app: "web", "pod-template-hash": hash } });
     assert.deepEqual(create?.spec?.template?.metadata?.labels, { app: "web", "pod-template-hash": hash });
     assert.equal(create?.metadata?.ownerReferences?.[0]?.uid, "d");
+  });
+
+  test("a revision may need all of 64 bits", () => {
+    const { revision } = plan(deployment(), [set("v1", { size: 10, revision: "3546343826724305832" })]);
+    assert.equal(revision, "3546343826724305833");
   });
 
   test("going back gives the old set the next number and remembers the former one", () => {

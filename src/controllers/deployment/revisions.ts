@@ -21,10 +21,13 @@ const NOT_COPIED = new Set([
 /** The history annotation is cut at its front beyond this length. */
 const LONGEST_HISTORY = 2000;
 
-/** The revision that an object is marked with; 0 where there is none. */
-export function revisionOf(object: KubeObject): number {
-  const revision = Number(object.metadata?.annotations?.[REVISION] ?? 0);
-  return Number.isSafeInteger(revision) ? revision : 0;
+/** The revision that an object is marked with, a 64-bit number; 0 where there is none. */
+export function revisionOf(object: KubeObject): bigint {
+  return parseRevision(object.metadata?.annotations?.[REVISION]);
+}
+
+function parseRevision(text: string | undefined): bigint {
+  return text !== undefined && /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
 }
 
 /** By creation time, the older first, then by name. */
@@ -68,9 +71,9 @@ export function annotationsOfCurrent(
   for (const [name, value] of Object.entries(deployment.metadata?.annotations ?? {})) {
     if (!NOT_COPIED.has(name)) annotations[name] = value;
   }
-  const newest = Math.max(0, ...old.map(revisionOf)) + 1;
+  const newest = old.map(revisionOf).reduce((most, revision) => (revision > most ? revision : most), 0n) + 1n;
   const before = annotations[REVISION];
-  if (before === undefined || Number(before) < newest) {
+  if (parseRevision(before) < newest) {
     annotations[REVISION] = String(newest);
     if (before !== undefined) annotations[REVISION_HISTORY] = extendHistory(annotations[REVISION_HISTORY], before);
   }
@@ -89,7 +92,7 @@ export function beyondHistoryLimit(deployment: Deployment, old: readonly Replica
   if (limit === undefined || limit === 2 ** 31 - 1) return [];
   const alive = old.filter((set) => !set.metadata?.deletionTimestamp);
   return alive
-    .sort((a, b) => revisionOf(a) - revisionOf(b) || byCreation(a, b))
+    .sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || byCreation(a, b))
     .slice(0, Math.max(0, alive.length - limit))
     .filter(
       (set) =>
