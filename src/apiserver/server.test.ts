@@ -3,12 +3,15 @@ import { after, before, test } from "node:test";
 import { badRequest, type StatusError } from "../api/status-error.ts";
 import type { Status } from "../api/types/meta.v1.ts";
 import { virtualClock } from "../base/virtual-clock.ts";
+import { memoryStore } from "../store/memory.ts";
+import { type Store, StoreUnavailableError } from "../store/store.ts";
 import { chain, type RequestContext } from "./filters/context.ts";
 import { requestDeadline } from "./filters/deadline.ts";
 import { maxInFlight } from "./filters/max-in-flight.ts";
 import { withWarnings } from "./filters/warnings.ts";
 import { writeChunks } from "./http/body.ts";
 import { parseTarget } from "./http/exchange.ts";
+import { storagePrefix } from "./registry/storage-key.ts";
 import { requestInfo } from "./request-info.ts";
 import { send, testServer } from "./server.fixture.ts";
 import type { ApiServer } from "./server.ts";
@@ -159,6 +162,48 @@ test("a server that stops is not ready any more, and then is gone", async () => 
   assert.equal((await send(other, "GET", "/readyz")).status, 500);
   await closing;
   await assert.rejects(send(other, "GET", "/readyz"), { name: "ConnectionError" });
+});
+
+test("a store that can't be written is told of, and reads go on", async () => {
+  const store = memoryStore();
+  let full = false;
+  const failing: Store = {
+    ...store,
+    compareAndSwap: (...write) =>
+      full ? Promise.reject(new StoreUnavailableError("the disk is full")) : store.compareAndSwap(...write),
+  };
+  const other = testServer({ store: failing });
+  await other.ready;
+  full = true;
+  const written = await send<Status>(other, "POST", "/api/v1/namespaces", { metadata: { name: "n" } });
+  assert.deepEqual([written.status, written.json.message], [503, "the disk is full"]);
+  assert.equal((await send(other, "GET", "/api/v1/namespaces")).status, 200);
+  await other.close(0);
+});
+
+test("objects lie where upstream keeps them", async () => {
+  const store = memoryStore();
+  const other = testServer({ store });
+  await other.ready;
+  for (const key of [
+    "/registry/namespaces/default",
+    "/registry/clusterroles/cluster-admin",
+    "/registry/priorityclasses/system-node-critical",
+  ]) {
+    const { entry } = await store.get(key);
+    assert.match(Buffer.from(entry!.value).toString(), /^\{"kind":"\w+","apiVersion":"[\w./]+","metadata":\{"name":/);
+  }
+  const prefixes = [
+    ["", "services", "services/specs"],
+    ["", "nodes", "minions"],
+    ["networking.k8s.io", "ingresses", "ingress"],
+    ["apps", "deployments", "deployments"],
+    ["apiextensions.k8s.io", "customresourcedefinitions", "apiextensions.k8s.io/customresourcedefinitions"],
+  ] as const;
+  for (const [group, resource, place] of prefixes) {
+    assert.equal(storagePrefix(group, resource), `/registry/${place}/`);
+  }
+  await other.close(0);
 });
 
 const context = (line: string, groups: string[] = []): RequestContext => {
