@@ -10,7 +10,7 @@ const O_NOFOLLOW = 0o400000;
 /**
  * Binds what `subPath` names within `volume` to `target` and returns `target`. What a container put into the volume
  * can't lead out of it: each part is opened below the one before, never through a link, and the bind is made from what
- * was opened, so that nothing can be swapped in between. A missing directory is made.
+ * was opened, so that nothing can be swapped in between. A missing directory is made, with the volume's own mode.
  */
 export async function bindSubPath(
   options: { files: Files; mounter: Mounter; pid: number },
@@ -24,14 +24,17 @@ export async function bindSubPath(
   const open = async (path: string) => files.open(path, O_PATH | O_NOFOLLOW);
   let handle: FileHandle = await open(volume);
   try {
+    const mode = (await handle.stat()).mode & 0o7777;
     for (const part of resolved) {
       const below = `/proc/self/fd/${handle.fd}/${part}`;
       let next: FileHandle;
+      let isNew = false;
       try {
         next = await open(below);
       } catch (error) {
         if (!isNotFound(error)) throw error;
         await files.mkdir(below, { mode: 0o750 });
+        isNew = true;
         next = await open(below);
       }
       await handle.close();
@@ -39,6 +42,8 @@ export async function bindSubPath(
       if ((await handle.stat()).isSymbolicLink()) {
         throw new Error(`subpath "${subPath}" was changed to a symbolic link while it was being opened`);
       }
+      // Not at once: the process's umask would cut it, and mkdir(2) takes no set-group-ID bit.
+      if (isNew) await files.chmod(`/proc/self/fd/${handle.fd}`, mode);
     }
     const directory = (await handle.stat()).isDirectory();
     await files.mkdir(join(target, ".."), { recursive: true, mode: 0o750 });
