@@ -1,5 +1,5 @@
 import { endpointSlices, pods, services as serviceType } from "../../api/resource-types.ts";
-import { badRequest, notFound, serviceUnavailable } from "../../api/status-error.ts";
+import { badRequest, notFound, pathNotFound, serviceUnavailable } from "../../api/status-error.ts";
 import type { Pod } from "../../api/types/core.v1.ts";
 import type { Random } from "../../base/random.ts";
 import type { ResourceRequest } from "../endpoints/resource-request.ts";
@@ -37,16 +37,14 @@ async function proxyRequest(
   target: (request: ResourceRequest, rest: Rest) => Promise<ProxyTarget>,
   kind: string,
 ): Promise<Reply> {
-  const { url } = request.context.request;
+  const { url, method } = request.context.request;
   const { scheme, name, port } = splitName(request.name);
-  const at = url.indexOf(`/${request.resource.type.resource}/`);
-  const marker = url.indexOf("/proxy", at);
-  const prefix = url.slice(0, marker + "/proxy".length);
+  const prefix = pathOfProxy(request);
   const remainder = url.slice(prefix.length);
   await admitConnect(request, { kind, apiVersion: "v1", path: remainder.split("?")[0] });
   // Relative links only work below a directory.
-  if (remainder === "" && request.context.request.method === "GET") {
-    return { status: 301, headers: { location: `${prefix}/` } };
+  if (!remainder.startsWith("/") && (method === "GET" || method === "HEAD")) {
+    return { status: 301, headers: { location: `${prefix}/${remainder}` } };
   }
   const path = remainder.startsWith("/") ? remainder : `/${remainder}`;
   const where = await target(request, { scheme, name, port, path });
@@ -54,6 +52,16 @@ async function proxyRequest(
     unavailable: true,
     onReply: (reply) => proxiedReply(reply, { prefix, target: hostOf(where), clientHost: clientHost(request) }),
   });
+}
+
+/** The path up to and with `/proxy`, as the client wrote it. Names may look like any part of it, so segments are counted. */
+function pathOfProxy({ context, namespace }: ResourceRequest): string {
+  const { info, request } = context;
+  const segments = (info.group === "" ? 2 : 3) + (namespace === "" ? 0 : 2) + 3;
+  const found = new RegExp(`^(?:/+[^/?]+){${segments}}`).exec(request.url);
+  // A slash that was percent-encoded separates nothing.
+  if (!found) throw pathNotFound();
+  return found[0];
 }
 
 /** `[scheme:]name[:port]`. Throws a 400. */

@@ -80,17 +80,19 @@ async function makeObjects() {
     },
   });
   await make("/api/v1/namespaces/default/serviceaccounts", { metadata: { name: "default" } });
-  await make("/api/v1/namespaces/default/pods", {
-    metadata: { name: "p" },
-    spec: {
-      nodeName: "n",
-      containers: [
-        { name: "a", image: "i", ports: [{ name: "http", containerPort: portOf(backend) }] },
-        { name: "b", image: "i" },
-      ],
-    },
-    status: { phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] },
-  });
+  for (const name of ["p", "proxy-p"]) {
+    await make("/api/v1/namespaces/default/pods", {
+      metadata: { name },
+      spec: {
+        nodeName: "n",
+        containers: [
+          { name: "a", image: "i", ports: [{ name: "http", containerPort: portOf(backend) }] },
+          { name: "b", image: "i" },
+        ],
+      },
+      status: { phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] },
+    });
+  }
   await make("/api/v1/namespaces/default/services", {
     metadata: { name: "s" },
     spec: { ports: [{ name: "web", port: 80 }] },
@@ -299,6 +301,8 @@ test("pods, services and nodes are reached by HTTP", async () => {
     headers: { "content-type": "text/plain", authorization: "Bearer secret" },
   });
   assert.equal(service.text, "POST /x undefined body");
+  assert.equal((await get("/api/v1/namespaces/default/pods/proxy-p/proxy/a")).text, "GET /a undefined ");
+  assert.equal((await get("/api/v1/namespaces/default/pods/p%2Fproxy")).status, 404);
   const options = await send(https.server, "OPTIONS", `${POD}/proxy/x`);
   assert.equal(options.text, "OPTIONS /x undefined ");
   const node = await get("/api/v1/nodes/n/proxy/pods/");
@@ -306,6 +310,8 @@ test("pods, services and nodes are reached by HTTP", async () => {
   assert.equal(asked.at(-1), "GET /pods/ as kube-apiserver");
   const bare = await get(`${POD}/proxy`);
   assert.deepEqual([bare.status, bare.headers["location"]], [301, `${POD}/proxy/`]);
+  const query = await send(https.server, "HEAD", `${POD}/proxy?a=/b`);
+  assert.deepEqual([query.status, query.headers["location"]], [301, `${POD}/proxy/?a=/b`]);
   const moved = await get(`${POD}/proxy/moved`);
   assert.deepEqual([moved.status, moved.headers["location"]], [302, `${POD}/proxy/new`]);
 });
