@@ -3,6 +3,7 @@ import { isNotFound as isObjectNotFound } from "../api/status-error.ts";
 import type { Node } from "../api/types/core.v1.ts";
 import { deadline, sleep } from "../base/clock.ts";
 import type { Machine } from "../base/machine.ts";
+import type { ProcessIdentity } from "../base/processes.ts";
 import { client as apiClient } from "../client/api-client.ts";
 import { type Client, ConnectionError } from "../client/client.ts";
 import { httpsTransport } from "../client/https-transport.ts";
@@ -51,6 +52,7 @@ const DEFAULT_API_PORT = 6443;
 /** How long each part may take to become ready. Generous: a slow disk or a busy machine is no failure. */
 const READY_DEADLINE_MS = 90_000;
 const POLL_MS = 15;
+const END_POLL_MS = 100;
 /** What must fit on the disk for a start to make sense: a store, its log and the certificates. */
 const SPACE_NEEDED_BYTES = 1024 * 1024;
 
@@ -78,18 +80,24 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
 
     const steps: Promise<unknown>[] = [];
     const stopWaiting = new AbortController();
-    const watchOver = (name: ProcessName, started: StartedProcess) =>
-      steps.push(started.exited.then((end) => failStart(machine, cluster, name, end, stopWaiting.signal)));
-    if (!running.plane) watchOver("control-plane", await start(cluster, options, "control-plane"));
-    if (!running.node) {
+    const unlessItEnds = (name: ProcessName, started: StartedProcess) =>
+      started.exited.then((end) => failStart(machine, cluster, name, end, stopWaiting.signal));
+    const replaceOnceGone = async (name: ProcessName, present: ProcessIdentity) => {
+      if (await isGone(machine, present, stopWaiting.signal))
+        await unlessItEnds(name, await start(cluster, options, name));
+    };
+    if (running.plane) steps.push(replaceOnceGone("control-plane", running.plane));
+    else steps.push(unlessItEnds("control-plane", await start(cluster, options, "control-plane")));
+    if (running.node) steps.push(replaceOnceGone("node", running.node));
+    else {
       if (!record.onHost) {
         await nodeNetwork({ exec: machine.exec, files: machine.files, name: record.name, plan: cluster.plan }).addNode(
           0,
         );
       }
-      watchOver("node", await start(cluster, options, "node"));
+      steps.push(unlessItEnds("node", await start(cluster, options, "node")));
     }
-    const ended = Promise.race(steps.length > 0 ? steps : [new Promise<never>(() => {})]);
+    const ended = Promise.race(steps);
     ended.catch(() => {});
     try {
       await waitUntilReady(
@@ -105,6 +113,18 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
     await writeKubeconfigs(machine, cluster, certificates, options);
     return { cluster, alreadyRunning: running.plane !== undefined && running.node !== undefined };
   });
+}
+
+/**
+ * Whether a process ended that was running at first: it may have been on its way out, and then nobody else would start
+ * it again. Resolves with false once the waiting is over.
+ */
+async function isGone({ processes, clock }: Machine, present: ProcessIdentity, over: AbortSignal): Promise<boolean> {
+  while (await processes.isRunning(present)) {
+    if (over.aborted) return false;
+    await sleep(clock, END_POLL_MS, over).catch(() => {});
+  }
+  return !over.aborted;
 }
 
 /** The record to run with: the present one with the options that may change while it is stopped, or a new one. */

@@ -74,6 +74,14 @@ test("kill -9 of the control plane under writes loses nothing acknowledged, and 
   assert.match(await answers(), /^Hello from hello-/);
 });
 
+test("up while the control plane is on its way out waits for its end, and starts it again", { skip }, async () => {
+  const before = await cluster.pid("control-plane");
+  process.kill(before, "SIGTERM");
+  await up();
+  assert.notEqual(await cluster.pid("control-plane"), before);
+  await cluster.kubectl("get", "deployment", "hello");
+});
+
 test("kill -9 of the node's process leaves the containers running, and is made good by up", { skip }, async () => {
   const before = await containers();
   process.kill(await cluster.pid("node"), "SIGKILL");
