@@ -101,3 +101,10 @@ export function checkUpdate(
     );
   }
 }
+
+/** What clients are told about a new object, or about an update of `old`, after defaults. */
+export function warningsOf(group: string, resource: string, object: object, old?: object): string[] {
+  const definition = resourceDefinition(group, resource)!;
+  const before = old && defaulted(group, resource, old);
+  return definition.warnings?.(defaulted(group, resource, object), before) ?? [];
+}

@@ -87,8 +87,8 @@ export function validateResourceQuotaStatus({ status }: ResourceQuota): FieldErr
 function validateAmounts(list: Record<string, string> | undefined, path: string, errors: FieldError[]): void {
   for (const name in list) {
     const field = at(path, name);
-    const sound = validateResourceName(name, field, errors);
-    if (sound && !name.includes("/") && !isStandardQuotaResource(name)) {
+    validateResourceName(name, field, errors);
+    if (!name.includes("/") && !isStandardQuotaResource(name)) {
       errors.push(invalid(field, name, "must be a standard resource for quota"));
     }
     validateResourceQuantity(name, list[name]!, field, errors);

@@ -14,7 +14,7 @@ import {
 } from "../value-checks.ts";
 import { PROTOCOLS } from "./container-validation.ts";
 import { validatePort } from "./probe-validation.ts";
-import { isExternallyAccessible, isHeadless, needsHealthCheckPort } from "./service-allocation.ts";
+import { isExternallyAccessible, isHeadless, needsClusterIP, needsHealthCheckPort } from "./service-allocation.ts";
 
 const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const IP_FAMILIES = ["IPv4", "IPv6"];
@@ -209,7 +209,7 @@ function validateTrafficPolicies(spec: ServiceSpec, errors: FieldError[]): void 
   } else if (!port) errors.push(required("spec.healthCheckNodePort"));
   else addProblems(checkPortNumber(port), "spec.healthCheckNodePort", port, errors);
   const internal = spec.internalTrafficPolicy;
-  if (internal == null && spec.type !== "ExternalName") errors.push(required("spec.internalTrafficPolicy"));
+  if (internal == null && needsClusterIP(spec)) errors.push(required("spec.internalTrafficPolicy"));
   validateOptionalEnum(internal, ["Cluster", "Local"], "spec.internalTrafficPolicy", errors);
   validateOptionalEnum(spec.trafficDistribution, DISTRIBUTIONS, "spec.trafficDistribution", errors);
 }
