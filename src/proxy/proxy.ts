@@ -10,6 +10,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import type { ProxyBackend } from "./backend.ts";
+import { type HealthCheck, type HealthCheckPorts, healthCheckOf } from "./health-check-ports.ts";
 import { type Frontend, frontends } from "./service-tracker.ts";
 
 export interface ProxyOptions {
@@ -18,6 +19,8 @@ export interface ProxyOptions {
   clock: Clock;
   logger: Logger;
   nodeName: string;
+  /** Told of the health check of each Service that is looked at. */
+  healthChecks?: Pick<HealthCheckPorts, "update" | "replace">;
   /** At least this many ms pass between two applications, so that bursts are joined. Default 0: as fast as they are taken. */
   minSyncPeriodMs?: number;
   /** After this many ms without success the whole table is made anew. Default 1000. */
@@ -61,14 +64,20 @@ export function startProxy(options: ProxyOptions, synced: Promise<void>): Servic
     const service = serviceInformer.get(key);
     return service ? frontends(service, sliceInformer.byIndex("service", key), nodeName) : [];
   };
+  const healthCheck = (key: string): HealthCheck | undefined => {
+    const service = serviceInformer.get(key);
+    return service && healthCheckOf(service, sliceInformer.byIndex("service", key), nodeName);
+  };
   const sync = async () => {
     const all = everything;
     const keys = all ? serviceInformer.list().map(objectKey) : [...dirty];
     dirty.clear();
     everything = false;
     const changes = new Map(keys.map((key) => [key, compute(key)]));
+    const checks = new Map(keys.map((key) => [key, healthCheck(key)]));
     try {
       await (all ? backend.replace(changes) : backend.update(changes));
+      options.healthChecks?.[all ? "replace" : "update"](checks);
       lastSync = clock.now();
       signalReady();
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Machine } from "../base/machine.ts";
 import type { Client } from "../client/client.ts";
 import { informerFactory } from "../client/informer-factory.ts";
 import type { ProxyBackend } from "./backend.ts";
+import { healthCheckPorts } from "./health-check-ports.ts";
 import type { proxyFlags } from "./options.ts";
 import { type ServiceProxy, startProxy } from "./proxy.ts";
 
@@ -20,10 +21,12 @@ const STALE_MS = 60_000;
 
 /** Proxies until `signal` is aborted; the rules stay in place then. */
 export async function runProxy(options: RunProxyOptions, signal: AbortSignal): Promise<void> {
-  const { client, clock, random, logger, backend, nodeName, flags } = options;
+  const { client, clock, random, network, logger, backend, nodeName, flags } = options;
   const informers = informerFactory({ client, clock, random, logger });
+  const healthChecks = healthCheckPorts({ network, logger, healthy: () => isHealthy(proxy, clock.now()) });
+  const minSyncPeriodMs = flags["nftables-min-sync-period"];
   const proxy = startProxy(
-    { informers, backend, clock, logger, nodeName, minSyncPeriodMs: flags["nftables-min-sync-period"] },
+    { informers, backend, clock, logger, nodeName, healthChecks, minSyncPeriodMs },
     informers.synced(signal),
   );
   informers.start();
@@ -35,10 +38,14 @@ export async function runProxy(options: RunProxyOptions, signal: AbortSignal): P
     });
   } finally {
     await health?.();
+    healthChecks.close();
     await proxy.stop();
     await informers.stop();
   }
 }
+
+const isHealthy = ({ lastSync, pending }: ServiceProxy, now: number) =>
+  lastSync !== undefined && (pending === 0 || now - lastSync < STALE_MS);
 
 /** `/healthz` and `/livez`, as load balancers and probes ask them; undefined where they are switched off. */
 async function serveHealth(
@@ -55,7 +62,7 @@ async function serveHealth(
       return;
     }
     const now = clock.now();
-    const healthy = proxy.lastSync !== undefined && (proxy.pending === 0 || now - proxy.lastSync < STALE_MS);
+    const healthy = isHealthy(proxy, now);
     response.writeHead(healthy ? 200 : 503, {
       "content-type": "application/json",
       "x-content-type-options": "nosniff",
