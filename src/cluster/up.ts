@@ -82,9 +82,11 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
     const stopWaiting = new AbortController();
     const unlessItEnds = (name: ProcessName, started: StartedProcess) =>
       started.exited.then((end) => failStart(machine, cluster, name, end, stopWaiting.signal));
+    let replaced = false;
     const replaceOnceGone = async (name: ProcessName, present: ProcessIdentity) => {
-      if (await isGone(machine, present, stopWaiting.signal))
-        await unlessItEnds(name, await start(cluster, options, name));
+      if (!(await isGone(machine, present, stopWaiting.signal))) return;
+      replaced = true;
+      await unlessItEnds(name, await start(cluster, options, name));
     };
     if (running.plane) steps.push(replaceOnceGone("control-plane", running.plane));
     else steps.push(unlessItEnds("control-plane", await start(cluster, options, "control-plane")));
@@ -111,7 +113,7 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
       stopWaiting.abort();
     }
     await writeKubeconfigs(machine, cluster, certificates, options);
-    return { cluster, alreadyRunning: running.plane !== undefined && running.node !== undefined };
+    return { cluster, alreadyRunning: !replaced && running.plane !== undefined && running.node !== undefined };
   });
 }
 
