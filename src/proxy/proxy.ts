@@ -11,7 +11,7 @@ import type { Logger } from "../base/logger.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import type { ProxyBackend } from "./backend.ts";
 import { type HealthCheck, type HealthCheckPorts, healthCheckOf } from "./health-check-ports.ts";
-import { type Frontend, frontends } from "./service-tracker.ts";
+import { type Frontend, frontends, isOurs } from "./service-tracker.ts";
 
 export interface ProxyOptions {
   informers: InformerFactory;
@@ -144,5 +144,5 @@ export function startProxy(options: ProxyOptions, synced: Promise<void>): Servic
 
 function serviceKey(slice: EndpointSlice): string | undefined {
   const name = slice.metadata?.labels?.["kubernetes.io/service-name"];
-  return name ? `${slice.metadata!.namespace}/${name}` : undefined;
+  return name && isOurs(slice) ? `${slice.metadata!.namespace}/${name}` : undefined;
 }

@@ -1,3 +1,4 @@
+import type { KubeObject } from "../api/object.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { Endpoint, EndpointSlice } from "../api/types/discovery.v1.ts";
 
@@ -24,8 +25,14 @@ export interface Frontend {
 }
 
 const DEFAULT_AFFINITY_SECONDS = 10_800;
-/** Services that another proxy serves, and those that are to be treated as headless: whatever the label's value. */
+
 const NOT_OURS = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+
+/** False for Services and EndpointSlices that are labelled, whatever the value, as another proxy's or as headless. */
+export function isOurs({ metadata }: KubeObject): boolean {
+  const labels = metadata?.labels ?? {};
+  return !NOT_OURS.some((label) => label in labels);
+}
 
 /**
  * The front ends of one Service on the node `nodeName`, following upstream's proxy: cluster IPs, external and load balancer
@@ -34,8 +41,7 @@ const NOT_OURS = ["service.kubernetes.io/service-proxy-name", "service.kubernete
 export function frontends(service: Service, slices: readonly EndpointSlice[], nodeName: string): Frontend[] {
   const spec = service.spec;
   if (!spec || spec.type === "ExternalName" || spec.clusterIP === "None" || !spec.clusterIP) return [];
-  const labels = service.metadata?.labels ?? {};
-  if (NOT_OURS.some((label) => label in labels)) return [];
+  if (!isOurs(service)) return [];
   const affinitySeconds =
     spec.sessionAffinity === "ClientIP"
       ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS)
