@@ -178,6 +178,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     logger,
     node: () => ({ ...desired, ...(nodeInformer.get(nodeName) ?? agent.node()), status: capacity }),
     allowedUnsafeSysctls: settings.allowedUnsafeSysctls,
+    active: machinery.active,
     pressure: care.eviction.refuse,
   });
   const mirrors = mirrorPods({

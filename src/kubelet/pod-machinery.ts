@@ -28,6 +28,7 @@ import { type RuntimeCache, runtimeCache } from "./pod/runtime-cache.ts";
 import { removeTraces } from "./pod/trace-remover.ts";
 import { probeManager } from "./probes/probe-manager.ts";
 import { prober } from "./probes/prober.ts";
+import { resizer } from "./resize/resizer.ts";
 import type { Runtime } from "./runtime.ts";
 import type { KubeletSettings } from "./settings.ts";
 import { podReporter } from "./status/pod-reporter.ts";
@@ -69,6 +70,8 @@ export interface PodMachinery {
   readonly cache: RuntimeCache;
   readonly statuses: StatusManager;
   readonly volumes: VolumeManager;
+  /** The pods that take up room, with the resources that were granted to them. */
+  active(): Pod[];
   /** Must be awaited before pods are handed to the workers. */
   start(): Promise<void>;
   stop(): void;
@@ -131,7 +134,27 @@ export function podMachinery(options: PodMachineryOptions): PodMachinery {
     events,
     maxParallelPulls: settings.serializeImagePulls ? 1 : settings.maxParallelImagePulls || Number.POSITIVE_INFINITY,
   });
+  const containerOptions = {
+    memoryCapacity: machine.memoryBytes,
+    cpuCfsQuota: settings.cpuCfsQuota,
+    hugepageSizes: [...machine.hugepages.keys()],
+  };
+  const resizing = resizer({
+    runtime,
+    cgroups: options.cgroups,
+    events,
+    files,
+    rootDir,
+    allocatable: options.allocatable,
+    resources: containerOptions,
+    others: (pod) =>
+      workers
+        .active()
+        .filter((other) => podUid(other) !== podUid(pod))
+        .map(resizing.granted),
+  });
   const reporter = podReporter({
+    resizer: resizing,
     cache,
     probes,
     statuses,
@@ -154,11 +177,7 @@ export function podMachinery(options: PodMachineryOptions): PodMachinery {
     rootDir,
     containerLogsDir,
     security: { seccompDefault: settings.seccompDefault, seccompRoot: `${rootDir}/seccomp` },
-    resources: {
-      memoryCapacity: machine.memoryBytes,
-      cpuCfsQuota: settings.cpuCfsQuota,
-      hugepageSizes: [...machine.hugepages.keys()],
-    },
+    resources: containerOptions,
     configMap: configMapCache.get,
     secret: secretCache.get,
     services: options.services,
@@ -192,6 +211,7 @@ export function podMachinery(options: PodMachineryOptions): PodMachinery {
     starter,
     stopper,
     sandboxes,
+    resizer: resizing,
     backoff: backoff(clock, INITIAL_BACKOFF_MS, settings.maxContainerRestartPeriod),
     networkNotReady: options.networkNotReady,
     retain(pod) {
@@ -206,15 +226,24 @@ export function podMachinery(options: PodMachineryOptions): PodMachinery {
     },
     removeTraces: (work) => removeTraces({ runtime, cache, files, podLogsDir, containerLogsDir }, work),
   });
-  const workers = podWorkers({ steps, cache, clock, random, logger, syncFrequencyMs: settings.syncFrequency });
+  const workers = podWorkers({
+    steps,
+    cache,
+    clock,
+    random,
+    logger,
+    syncFrequencyMs: settings.syncFrequency,
+    onFreed: () => resizing.deferred().forEach(wake),
+  });
 
   return {
     workers,
     cache,
     statuses,
     volumes,
+    active: () => workers.active().map(resizing.granted),
     async start() {
-      await Promise.all([volumes.start(), cache.relist()]);
+      await Promise.all([volumes.start(), cache.relist(), resizing.start()]);
       cache.start();
     },
     stop() {

@@ -54,7 +54,7 @@ function newestIn(state: PodState, sandboxId: string, name: string): PodContaine
 
 /** Adds what the sidecar needs to `result`; true when it has started. */
 function planSidecar(
-  { probes }: PlanInput,
+  { probes, needsRestart }: PlanInput,
   container: Container,
   current: PodContainer | undefined,
   result: InitPlan,
@@ -76,6 +76,7 @@ function planSidecar(
   if (current.hash !== containerHash(container)) {
     return restart("definition", `Init container ${container.name} definition changed`);
   }
+  if (needsRestart?.(current)) return restart("resize", `Init container ${container.name} resize requires restart`);
   if (container.livenessProbe && probes.liveness(current.id) === "failure") {
     return restart("liveness-probe", `Init container ${container.name} failed liveness probe`);
   }

@@ -22,7 +22,7 @@ export interface BackoffView {
   waitUntil(key: string, since: number, now: number): { until: number; delayMs: number } | undefined;
 }
 
-export type KillReason = "liveness-probe" | "startup-probe" | "definition" | "unknown-state" | "other";
+export type KillReason = "resize" | "liveness-probe" | "startup-probe" | "definition" | "unknown-state" | "other";
 export interface KillAction {
   container: PodContainer;
   reason: KillReason;
@@ -53,6 +53,8 @@ export interface PlanInput {
   state: PodState;
   probes: ProbeVerdicts;
   backoff: BackoffView;
+  /** Whether a running container must start anew to get the resources that were granted to it. */
+  needsRestart?(container: PodContainer): boolean;
 }
 
 /** Decides what is to be done for a pod that should run, at wall time `now`. Pure. */
@@ -154,6 +156,7 @@ function decideContainer(
   if (current.hash !== containerHash(container)) {
     return kill("definition", `Container ${container.name} definition changed`, true);
   }
+  if (input.needsRestart?.(current)) return kill("resize", `Container ${container.name} resize requires restart`, true);
   if (probes.liveness(current.id) === "failure") {
     const restart = restartsAfterKill(pod, container);
     return kill("liveness-probe", `Container ${container.name} failed liveness probe`, restart);

@@ -18,6 +18,8 @@ export interface PodIntakeOptions {
   /** The node as the API has it, or as this kubelet would register it. */
   node(): Node;
   allowedUnsafeSysctls: readonly string[];
+  /** The pods that take up room. */
+  active(): readonly Pod[];
   /** Why the node takes no new pods of that kind now (pressure), if so. */
   pressure(pod: Pod): PodVerdict | undefined;
 }
@@ -34,7 +36,7 @@ export function podIntake(options: PodIntakeOptions): PodHandlers {
     if (pressure) return pressure;
     const rejection = admit({
       pod,
-      others: workers.active(),
+      others: options.active(),
       node: options.node(),
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
     });

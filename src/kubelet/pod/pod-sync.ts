@@ -11,6 +11,7 @@ import type { ImageManager } from "../images/image-manager.ts";
 import type { Backoff } from "../plan/backoff.ts";
 import { backoffKey, type PodPlan, plan, type StartAction } from "../plan/plan.ts";
 import type { ProbeManager } from "../probes/probe-manager.ts";
+import type { Resizer } from "../resize/resizer.ts";
 import type { Image } from "../runtime.ts";
 import type { PodReporter } from "../status/pod-reporter.ts";
 import type { StatusManager } from "../status/status-manager.ts";
@@ -18,7 +19,7 @@ import type { MountedVolume } from "../volumes/volume.ts";
 import { VolumeError, type VolumeManager } from "../volumes/volume-manager.ts";
 import { unlessAborted } from "./abort.ts";
 import { containerReference, describePod, isTerminalPhase, podReference, podUid } from "./pod.ts";
-import { lastEnd } from "./pod-state.ts";
+import { lastEnd, type PodContainer } from "./pod-state.ts";
 import type { PodSteps, PodWork } from "./pod-worker.ts";
 import type { RuntimeCache } from "./runtime-cache.ts";
 
@@ -35,6 +36,7 @@ export interface PodSyncOptions {
   starter: ContainerStarter;
   stopper: ContainerStopper;
   sandboxes: SandboxStarter;
+  resizer: Resizer;
   backoff: Backoff;
   /** Why pods with a network of their own can't be started now, if they can't. */
   networkNotReady(): string | undefined;
@@ -51,7 +53,7 @@ const NETWORK_RETRY_MS = 1000;
 
 /** What the kubelet does for a pod in each stage of its life: looks, plans, acts, reports. */
 export function podSteps(options: PodSyncOptions): PodSteps {
-  const { clock, events, cache, volumes, cgroups, probes, statuses, reporter } = options;
+  const { clock, events, cache, volumes, cgroups, probes, statuses, reporter, resizer } = options;
 
   const setUpVolumes = async (pod: Pod): Promise<ReadonlyMap<string, MountedVolume>> => {
     try {
@@ -73,19 +75,22 @@ export function podSteps(options: PodSyncOptions): PodSteps {
   /** Begins the containers in order. Returns when to look again, where some must wait. */
   const startAll = async (
     work: PodWork,
+    pod: Pod,
     actions: readonly StartAction[],
-    sandbox: SandboxContext,
-    mounted: ReadonlyMap<string, MountedVolume>,
-    looked: ReadonlyMap<string, Promise<Image | undefined> | undefined>,
+    means: {
+      sandbox: SandboxContext;
+      mounted: ReadonlyMap<string, MountedVolume>;
+      looked: ReadonlyMap<string, Promise<Image | undefined> | undefined>;
+    },
     signal: AbortSignal,
   ): Promise<{ wakeAt?: number; failure?: StartError }> => {
+    const { sandbox, mounted: mountedVolumes, looked } = means;
     let wakeAt: number | undefined;
     let failure: StartError | undefined;
-    for (const { kind, container, waiting } of actions) {
-      const { pod } = work;
-      if (waiting) {
-        noteCrash(work, container.name, waiting.delayMs);
-        wakeAt = Math.min(wakeAt ?? waiting.until, waiting.until);
+    for (const action of actions) {
+      const { kind, container } = action;
+      if (action.waiting) {
+        wakeAt = waitFor(work, action, wakeAt);
         continue;
       }
       const state = cache.state(work.uid);
@@ -94,7 +99,7 @@ export function podSteps(options: PodSyncOptions): PodSteps {
       const foundImage = looked.get(container.name);
       const slow = clock.after(REPORT_AFTER_MS, () => void reporter.report(work).catch(() => {}));
       try {
-        await options.starter.start({ pod, state, container, sandbox, volumes: mounted, foundImage, signal });
+        await options.starter.start({ pod, state, container, sandbox, volumes: mountedVolumes, foundImage, signal });
         work.waiting.delete(container.name);
       } catch (error) {
         if (!(error instanceof StartError)) throw error;
@@ -107,6 +112,13 @@ export function podSteps(options: PodSyncOptions): PodSteps {
       }
     }
     return { ...(wakeAt !== undefined ? { wakeAt } : {}), ...(failure ? { failure } : {}) };
+  };
+
+  /** Notes that a crashed container waits; the earliest time at which one of them may go on. */
+  const waitFor = (work: PodWork, { container, waiting }: StartAction, earliest: number | undefined) => {
+    if (!waiting) return earliest;
+    noteCrash(work, container.name, waiting.delayMs);
+    return Math.min(earliest ?? waiting.until, waiting.until);
   };
 
   const noteCrash = ({ pod, waiting }: PodWork, name: string, delayMs: number) => {
@@ -126,9 +138,58 @@ export function podSteps(options: PodSyncOptions): PodSteps {
     return { at, over: clock.now() >= at };
   };
 
+  /** Plans, and does what the plan says. */
+  const bring = async (work: PodWork, deadlineAt: number | undefined, signal: AbortSignal) => {
+    const { uid } = work;
+    const observed = cache.state(uid);
+    work.observed = observed;
+    const pod = resizer.consider(work.pod, observed);
+    const needsRestart = (container: PodContainer) => resizer.needsRestart(pod, container);
+    const planned = plan({ pod, state: observed, probes, backoff: options.backoff, needsRestart }, clock.now());
+    // Looking for the images takes as long as making the volumes, or the sandbox: ask now.
+    const looked = new Map(
+      planned.start
+        .filter(({ waiting }) => !waiting)
+        .map(({ container }) => [container.name, options.images.look(container)]),
+    );
+    const [parent, mounted] = await Promise.all([resizer.ensureCgroup(pod, observed), setUpVolumes(pod)]);
+    signal.throwIfAborted();
+
+    if (planned.killPod) {
+      const state = cache.state(uid);
+      if (planned.createSandbox && state.sandboxes.length > 0) {
+        const message = "Pod sandbox changed, it will be killed and re-created.";
+        events.event(podReference(pod), "Normal", "SandboxChanged", message);
+      }
+      await unlessAborted(options.stopper.stopAll(pod, state), signal);
+      await options.sandboxes.stopAll(uid);
+    }
+    for (const { container, message, reason } of planned.kill) {
+      await unlessAborted(options.stopper.stop(pod, cache.state(uid), container, { message, reason }), signal);
+    }
+    signal.throwIfAborted();
+    // A resize that fails keeps nothing else from being done.
+    const resized = await resizer.apply(pod, cache.state(uid)).catch((error: unknown) => error);
+    let result: Awaited<ReturnType<typeof startAll>> = {};
+    // Where all must wait nothing is needed of the sandbox yet; where one is to be made, it is made all the same.
+    if (planned.createSandbox || planned.start.some(({ waiting }) => !waiting)) {
+      const sandbox = await makeSandbox(work, planned, parent);
+      result = await startAll(work, pod, planned.start, { sandbox, mounted, looked }, signal);
+    } else for (const action of planned.start) result.wakeAt = waitFor(work, action, result.wakeAt);
+    const after = await reporter.report(work);
+    if (isTerminalPhase(after.phase) || (planned.killPod && !planned.createSandbox)) return { done: true };
+    if (result.failure) throw result.failure;
+    if (resized) throw resized;
+    // What was done may have made room for more: the next init container, say.
+    const acted = planned.kill.length > 0 || planned.start.some(({ waiting }) => !waiting);
+    if (acted) return { done: false, wakeAt: clock.now() };
+    const times = [result.wakeAt, deadlineAt].filter((time) => time !== undefined);
+    return { done: false, ...(times.length > 0 ? { wakeAt: Math.min(...times) } : {}) };
+  };
+
   return {
     async sync(work, signal) {
-      const { pod, uid } = work;
+      const { pod } = work;
       const status = await reporter.report(work);
       if (isTerminalPhase(status.phase)) return { done: true };
       const limit = deadline(pod, status);
@@ -145,46 +206,7 @@ export function podSteps(options: PodSyncOptions): PodSteps {
         return { done: false, wakeAt: clock.now() + NETWORK_RETRY_MS };
       }
       options.retain(pod);
-      const observed = cache.state(uid);
-      work.observed = observed;
-      const planned = plan({ pod, state: observed, probes, backoff: options.backoff }, clock.now());
-      // Looking for the images takes as long as making the volumes, or the sandbox: ask now.
-      const looked = new Map(
-        planned.start
-          .filter(({ waiting }) => !waiting)
-          .map(({ container }) => [container.name, options.images.look(container)]),
-      );
-      const [parent, mounted] = await Promise.all([cgroups.ensure(pod), setUpVolumes(pod)]);
-      signal.throwIfAborted();
-
-      if (planned.killPod) {
-        const state = cache.state(uid);
-        if (planned.createSandbox && state.sandboxes.length > 0) {
-          const message = "Pod sandbox changed, it will be killed and re-created.";
-          events.event(podReference(pod), "Normal", "SandboxChanged", message);
-        }
-        await options.stopper.stopAll(pod, state);
-        await options.sandboxes.stopAll(uid);
-      }
-      for (const { container, message, reason } of planned.kill) {
-        await options.stopper.stop(pod, cache.state(uid), container, { message, reason });
-      }
-      signal.throwIfAborted();
-      let result: Awaited<ReturnType<typeof startAll>> = {};
-      if (planned.start.length > 0) {
-        // Where all must wait there may be no need of a sandbox's particulars; where one is to be made, there is.
-        const idle = !planned.createSandbox && planned.start.every(({ waiting }) => waiting);
-        const sandbox = idle ? undefined : await makeSandbox(work, planned, parent);
-        result = await startAll(work, planned.start, sandbox!, mounted, looked, signal);
-      }
-      const after = await reporter.report(work);
-      if (isTerminalPhase(after.phase) || (planned.killPod && !planned.createSandbox)) return { done: true };
-      if (result.failure) throw result.failure;
-      // What was done may have made room for more: the next init container, say.
-      const acted = planned.kill.length > 0 || planned.start.some(({ waiting }) => !waiting);
-      if (acted) return { done: false, wakeAt: clock.now() };
-      const times = [result.wakeAt, limit.at].filter((time) => time !== undefined);
-      return { done: false, ...(times.length > 0 ? { wakeAt: Math.min(...times) } : {}) };
+      return bring(work, limit.at, signal);
     },
 
     async terminate(work, signal) {
@@ -203,6 +225,7 @@ export function podSteps(options: PodSyncOptions): PodSteps {
       await cgroups.remove(work.uid);
       options.release(work.uid);
       options.backoff.forget(`${work.uid}/`);
+      resizer.forgetPod(work.uid);
       options.images.forgetPod(work.uid);
       if (work.runtimeOnly) return;
       await reporter.reportFinal(work);

@@ -34,6 +34,8 @@ export interface PodWorkersOptions {
   random: Random;
   logger: Logger;
   syncFrequencyMs: number;
+  /** Called when a pod takes up no room any more. */
+  onFreed(): void;
 }
 
 export function podWorkers(options: PodWorkersOptions): PodWorkers {
@@ -55,6 +57,7 @@ export function podWorkers(options: PodWorkersOptions): PodWorkers {
 
   const onStage = (worker: PodWorker) => {
     if (worker.stage === "gone") workers.delete(worker.work.uid);
+    if (worker.stage === "terminated") options.onFreed();
     const successor = waiting.get(fullName(worker.work.pod));
     if (!successor || successor === worker || predecessor(successor)) return;
     waiting.delete(fullName(worker.work.pod));

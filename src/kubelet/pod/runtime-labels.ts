@@ -1,4 +1,4 @@
-import type { Container, ContainerPort, Lifecycle, Pod } from "../../api/types/core.v1.ts";
+import type { Container, ContainerPort, Lifecycle, Pod, ResourceRequirements } from "../../api/types/core.v1.ts";
 import {
   type AnyContainer,
   CONFIG_SEEN_ANNOTATION,
@@ -22,6 +22,8 @@ const HASH = "io.kubernetes.container.hash";
 const RESTART_COUNT = "io.kubernetes.container.restartCount";
 const MESSAGE_PATH = "io.kubernetes.container.terminationMessagePath";
 const MESSAGE_POLICY = "io.kubernetes.container.terminationMessagePolicy";
+/** Ours: what the container was created with, since the runtime does not tell. */
+const RESOURCES = "dev.knarr.container.resources";
 const PRE_STOP = "io.kubernetes.container.preStopHandler";
 const PORTS = "io.kubernetes.container.ports";
 const POD_DELETION_GRACE = "io.kubernetes.pod.deletionGracePeriod";
@@ -55,6 +57,8 @@ export function containerAnnotations(pod: Pod, container: AnyContainer, restartC
     [MESSAGE_POLICY]: container.terminationMessagePolicy ?? "File",
     [POD_TERMINATION_GRACE]: String(specGraceSeconds(pod)),
   };
+  const { requests, limits } = container.resources ?? {};
+  if (requests || limits) annotations[RESOURCES] = JSON.stringify({ requests, limits });
   const deletionGrace = pod.metadata?.deletionGracePeriodSeconds;
   if (deletionGrace !== undefined) annotations[POD_DELETION_GRACE] = String(deletionGrace);
   if (container.lifecycle?.preStop) annotations[PRE_STOP] = JSON.stringify(container.lifecycle.preStop);
@@ -77,6 +81,12 @@ export function containerNotes(annotations: Record<string, string>): ContainerNo
     terminationMessagePath: annotations[MESSAGE_PATH] ?? "",
     terminationMessagePolicy: annotations[MESSAGE_POLICY] ?? "File",
   };
+}
+
+/** What the container was created with; undefined where another kubelet made it. */
+export function createdResources(annotations: Record<string, string>): ResourceRequirements | undefined {
+  if (annotations[RESOURCES]) return JSON.parse(annotations[RESOURCES]) as ResourceRequirements;
+  return annotations[HASH] === undefined ? undefined : {};
 }
 
 /** The parts of a container's spec that can be had back from its annotations: enough to end it as it should be. */

@@ -3,6 +3,7 @@ import type {
   ContainerStateTerminated,
   ContainerStatus,
   Pod,
+  ResourceRequirements,
   VolumeMountStatus,
 } from "../../api/types/core.v1.ts";
 import { shouldRun } from "../plan/plan.ts";
@@ -34,6 +35,8 @@ export interface ContainerStatusInputs {
   messages: ReadonlyMap<string, string>;
   /** `containerd`, before the container's id. */
   runtimeName: string;
+  /** What a container runs with, and what it was granted. */
+  resources(name: string): { applied: ResourceRequirements; granted: ResourceRequirements };
   started(podUid: string, container: string, containerId: string): boolean;
   ready(podUid: string, container: string, containerId: string): boolean;
 }
@@ -61,15 +64,16 @@ function containerStatus(kind: ContainerKind, container: AnyContainer, inputs: C
   const status = current
     ? fromRuntime(container, current, previous, old, inputs)
     : withoutInstance(kind, container, old, pod);
-  Object.assign(status, ofSpec(container));
+  Object.assign(status, ofSpec(container, inputs));
   applyWaitingReason(kind, container, status, inputs);
   applyReadiness(kind, container, status, current, inputs);
   return status;
 }
 
-/** Parts that come from the spec alone. */
-function ofSpec(container: AnyContainer): Partial<ContainerStatus> {
-  const { requests } = container.resources ?? {};
+/** Parts that come from the spec, and from what of it was granted. */
+function ofSpec(container: AnyContainer, inputs: ContainerStatusInputs): Partial<ContainerStatus> {
+  const { applied, granted } = inputs.resources(container.name);
+  const { requests } = granted;
   const mounts = (container.volumeMounts ?? []).map(
     (mount): VolumeMountStatus => ({
       name: mount.name,
@@ -78,7 +82,7 @@ function ofSpec(container: AnyContainer): Partial<ContainerStatus> {
     }),
   );
   return {
-    resources: container.resources ?? {},
+    resources: applied,
     ...(requests && Object.keys(requests).length > 0 ? { allocatedResources: requests } : {}),
     ...(container.lifecycle?.stopSignal ? { stopSignal: container.lifecycle.stopSignal } : {}),
     ...(mounts.length > 0 ? { volumeMounts: mounts } : {}),

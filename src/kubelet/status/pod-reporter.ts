@@ -6,6 +6,7 @@ import { liveContainers } from "../pod/pod-state.ts";
 import type { PodWork } from "../pod/pod-worker.ts";
 import type { RuntimeCache } from "../pod/runtime-cache.ts";
 import type { ProbeManager } from "../probes/probe-manager.ts";
+import type { Resizer } from "../resize/resizer.ts";
 import { podStatus } from "./pod-status.ts";
 import type { StatusManager } from "./status-manager.ts";
 
@@ -26,6 +27,7 @@ export interface PodReporterOptions {
   podLogsDir: string;
   hostIps: readonly string[];
   runtimeName: string;
+  resizer: Pick<Resizer, "resourcesOf" | "conditions">;
 }
 
 export function podReporter(options: PodReporterOptions): PodReporter {
@@ -43,6 +45,8 @@ export function podReporter(options: PodReporterOptions): PodReporter {
       waiting: work.waiting,
       messages,
       runtimeName: options.runtimeName,
+      resources: (name) => options.resizer.resourcesOf(pod, state, name),
+      resizing: options.resizer.conditions(pod, state),
       started: probes.started,
       ready: probes.ready,
       hostIps: options.hostIps,

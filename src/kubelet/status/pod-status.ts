@@ -1,4 +1,4 @@
-import type { ContainerStatus, PodIP, PodStatus } from "../../api/types/core.v1.ts";
+import type { ContainerStatus, PodCondition, PodIP, PodStatus } from "../../api/types/core.v1.ts";
 import { isTerminalPhase } from "../pod/pod.ts";
 import { sandboxIps } from "../pod/pod-state.ts";
 import { qosClass } from "../pod/qos.ts";
@@ -12,6 +12,8 @@ export interface PodStatusInputs extends Omit<ContainerStatusInputs, "old"> {
   hostIps: readonly string[];
   /** Nothing of the pod will be started any more. */
   terminal: boolean;
+  /** Conditions of a resize that is not done. */
+  resizing: readonly PodCondition[];
   /** Why the node ends or rejects the pod, where it does. */
   verdict?: { phase: "Failed"; reason: string; message: string };
 }
@@ -37,13 +39,16 @@ export function podStatus(inputs: PodStatusInputs): PodStatus {
     ...(reason ? { reason } : {}),
     ...(message ? { message } : {}),
     ...(pod.metadata?.generation !== undefined ? { observedGeneration: pod.metadata.generation } : {}),
-    conditions: podConditions({
-      pod,
-      phase,
-      statuses: all,
-      sandboxReady: sandbox?.state === "ready" && (!!pod.spec?.hostNetwork || sandbox.ips.length > 0),
-      present: old.conditions ?? [],
-    }),
+    conditions: [
+      ...podConditions({
+        pod,
+        phase,
+        statuses: all,
+        sandboxReady: sandbox?.state === "ready" && (!!pod.spec?.hostNetwork || sandbox.ips.length > 0),
+        present: old.conditions ?? [],
+      }),
+      ...inputs.resizing,
+    ],
     hostIP: inputs.hostIps[0],
     hostIPs: inputs.hostIps.map((ip) => ({ ip })),
     ...(ips.length > 0 ? { podIP: ips[0]!.ip, podIPs: ips } : {}),
