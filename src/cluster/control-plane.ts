@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { UserInfo } from "../api/user.ts";
 import { createApiServer } from "../apiserver/server.ts";
+import { sleep } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Machine } from "../base/machine.ts";
 import { client as apiClient } from "../client/api-client.ts";
@@ -13,6 +14,9 @@ import { defaultValues } from "./flag-defaults.ts";
 import { openStore } from "./store.ts";
 
 const SCHEDULER: UserInfo = { name: "system:kube-scheduler", groups: ["system:authenticated"] };
+/** How long the address on the nodes' network is waited for. */
+const ADDRESS_WAIT_MS = 10_000;
+const ADDRESS_POLL_MS = 10;
 /** As the components' own processes do: one holder of each lease. */
 const ELECTION_OFF = { "leader-elect": false } as const;
 
@@ -53,14 +57,25 @@ export async function runControlPlane(
     admissionPlugins: { enable: ["NodeRestriction"] },
     postStartHooks: [clusterAddons(cluster)],
   });
-  const listen = (host: string) =>
-    server.listen({
-      host,
-      port: record.apiPort,
-      certificate: certificates.apiserver.certificate,
-      key: certificates.apiserver.key,
-      clientCa: certificates.authority,
-    });
+  const listen = async (host: string) => {
+    const giveUp = clock.monotonic() + ADDRESS_WAIT_MS;
+    for (;;) {
+      try {
+        return await server.listen({
+          host,
+          port: record.apiPort,
+          certificate: certificates.apiserver.certificate,
+          key: certificates.apiserver.key,
+          clientCa: certificates.authority,
+        });
+      } catch (error) {
+        // The nodes' network is put in place while this process starts.
+        const absent = (error as NodeJS.ErrnoException).code === "EADDRNOTAVAIL";
+        if (!absent || clock.monotonic() > giveUp) throw error;
+        await sleep(clock, ADDRESS_POLL_MS, signal);
+      }
+    }
+  };
   try {
     await Promise.all([...new Set(cluster.apiAddresses)].map(listen));
     logger("kube-apiserver").info("serving", { addresses: cluster.apiAddresses.join(","), port: record.apiPort });

@@ -1,21 +1,14 @@
-import { nodes } from "../api/resource-types.ts";
-import { isNotFound as isObjectNotFound } from "../api/status-error.ts";
-import type { Node } from "../api/types/core.v1.ts";
-import { deadline, sleep } from "../base/clock.ts";
+import { sleep } from "../base/clock.ts";
 import type { Machine } from "../base/machine.ts";
 import type { ProcessIdentity } from "../base/processes.ts";
-import { client as apiClient } from "../client/api-client.ts";
-import { type Client, ConnectionError } from "../client/client.ts";
-import { httpsTransport } from "../client/https-transport.ts";
-import { resolvesName } from "../dns/probe.ts";
 import { freeSlot } from "./addresses.ts";
 import type { ClusterCertificates } from "./certificates.ts";
-import { CLUSTER_DOMAIN, type Cluster, DNS_PORT, openCluster } from "./cluster.ts";
+import { type Cluster, openCluster } from "./cluster.ts";
 import { exclusively } from "./exclusive.ts";
-import { kubeconfig, mergeKubeconfig } from "./kubeconfig-file.ts";
 import { checkName, layout } from "./layout.ts";
 import { hostRoutes, nodeNetwork } from "./network/node-network.ts";
 import type { ProcessName, StartedProcess } from "./processes.ts";
+import type { Progress } from "./readiness.ts";
 import { type ClusterRecord, readRecord, readRecords, writeRecord } from "./record.ts";
 
 export interface UpOptions {
@@ -37,11 +30,6 @@ export interface UpOptions {
   signal?: AbortSignal;
 }
 
-/** What `up` tells of its progress. */
-export interface UpProgress {
-  step(text: string): { done(outcome?: string): void; failed(): void };
-}
-
 export interface UpResult {
   cluster: Cluster;
   /** Whether everything was running already. */
@@ -49,9 +37,6 @@ export interface UpResult {
 }
 
 const DEFAULT_API_PORT = 6443;
-/** How long each part may take to become ready. Generous: a slow disk or a busy machine is no failure. */
-const READY_DEADLINE_MS = 90_000;
-const POLL_MS = 15;
 const END_POLL_MS = 100;
 /** What must fit on the disk for a start to make sense: a store, its log and the certificates. */
 const SPACE_NEEDED_BYTES = 1024 * 1024;
@@ -60,7 +45,7 @@ const SPACE_NEEDED_BYTES = 1024 * 1024;
  * Makes a cluster run: a new one, one that was stopped, or whatever of a running one is missing. Resolves when the API
  * is ready, the node is Ready and DNS answers. Throws an Error whose message says what to do.
  */
-export async function up(machine: Machine, options: UpOptions, progress: UpProgress): Promise<UpResult> {
+export async function up(machine: Machine, options: UpOptions, progress: Progress): Promise<UpResult> {
   checkName(options.name);
   return exclusively(machine, layout(options.name).run, options.pid, async () => {
     const record = await settle(machine, options);
@@ -78,6 +63,7 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
     if (!running.plane) await checkPort(machine, cluster, options.apiPort === undefined);
     await writeRecord(machine.files, record);
 
+    const started = machine.clock.now();
     const steps: Promise<unknown>[] = [];
     const stopWaiting = new AbortController();
     const unlessItEnds = (name: ProcessName, started: StartedProcess) =>
@@ -102,13 +88,16 @@ export async function up(machine: Machine, options: UpOptions, progress: UpProgr
     const ended = Promise.race(steps);
     ended.catch(() => {});
     try {
-      await waitUntilReady(
+      // What waiting takes is read only now, while the processes start.
+      const { waitUntilReady } = await import("./readiness.ts");
+      await waitUntilReady({
         machine,
         cluster,
         certificates,
         progress,
-        Promise.race([ended, interruption(options.signal)]),
-      );
+        ...(running.node ? {} : { nodeSince: started }),
+        ended: Promise.race([ended, interruption(options.signal)]),
+      });
     } finally {
       stopWaiting.abort();
     }
@@ -238,90 +227,6 @@ async function failStart(
   );
 }
 
-async function waitUntilReady(
-  machine: Machine,
-  cluster: Cluster,
-  certificates: ClusterCertificates,
-  progress: UpProgress,
-  ended: Promise<unknown>,
-): Promise<void> {
-  const { clock, network } = machine;
-  const transport = httpsTransport({
-    network,
-    clock,
-    server: cluster.serverForHost,
-    ca: certificates.authority,
-    certificate: certificates.admin.certificate,
-    key: certificates.admin.key,
-  });
-  const client = apiClient(transport, { userAgent: "knarr-up" });
-  const wait = async (text: string, outcome: string, check: (signal: AbortSignal) => Promise<boolean>) => {
-    const step = progress.step(text);
-    const limit = deadline(clock, READY_DEADLINE_MS);
-    try {
-      const poll = async () => {
-        while (!(await check(limit.signal))) await sleep(clock, POLL_MS, limit.signal);
-      };
-      await Promise.race([poll(), ended]);
-      step.done(outcome);
-    } catch (error) {
-      step.failed();
-      if (!limit.signal.aborted) throw error;
-      throw new Error(
-        `${text}: not after ${READY_DEADLINE_MS / 1000} s; see the logs with: knarr logs --name ${cluster.record.name}`,
-      );
-    } finally {
-      limit.dispose();
-    }
-  };
-  try {
-    await wait("starting the control plane", `the API answers at ${cluster.serverForHost}`, () => apiReady(client));
-    await wait("starting the node", `node ${cluster.node.name} is Ready`, (signal) =>
-      nodeReady(client, cluster.node.name, signal),
-    );
-    await wait("starting DNS", "DNS answers", () =>
-      resolvesName(
-        { network, clock },
-        { address: cluster.node.address, port: DNS_PORT },
-        `kubernetes.default.svc.${CLUSTER_DOMAIN}`,
-        cluster.plan.apiServiceAddress,
-      ),
-    );
-  } finally {
-    await transport.close();
-  }
-}
-
-async function apiReady(client: Client): Promise<boolean> {
-  try {
-    await client.raw("/readyz");
-    return true;
-  } catch (error) {
-    if (error instanceof ConnectionError) return false;
-    if ((error as { code?: number }).code === 500 || (error as { code?: number }).code === 503) return false;
-    throw error;
-  }
-}
-
-const isReady = (node: Node) =>
-  node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
-
-async function nodeReady(client: Client, name: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    const node = await client.resource(nodes).get(name);
-    if (isReady(node)) return true;
-  } catch (error) {
-    if (!isObjectNotFound(error)) throw error;
-  }
-  // Woken by the change itself; a cut watch just leads to another look.
-  for await (const event of client
-    .resource(nodes)
-    .watch({ fieldSelector: `metadata.name=${name}`, timeoutSeconds: 10, signal })) {
-    if ((event.type === "ADDED" || event.type === "MODIFIED") && isReady(event.object)) return true;
-  }
-  return false;
-}
-
 async function writeKubeconfigs(
   machine: Machine,
   cluster: Cluster,
@@ -335,6 +240,7 @@ async function writeKubeconfigs(
     certificate: certificates.admin.certificate,
     key: certificates.admin.key,
   };
+  const { kubeconfig, mergeKubeconfig } = await import("./kubeconfig-file.ts");
   await machine.files.writeAtomic(cluster.layout.adminKubeconfig, kubeconfig(entry));
   if (options.ownKubeconfig) await machine.files.writeAtomic(options.kubeconfig, kubeconfig(entry));
   else await mergeKubeconfig(machine.files, options.kubeconfig, entry);
