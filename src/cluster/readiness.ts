@@ -100,24 +100,27 @@ async function nodeReady(
   since: number | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  try {
-    if (since !== undefined && !(await hasRenewed(client, name, since))) return false;
-    if (isReady(await client.resource(nodes).get(name))) return true;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  // Woken by the change itself; a cut watch, or another node's turn, just leads to another look.
+  const node = await unlessAbsent(client.resource(nodes).get(name));
+  if (node && isReady(node)) return since === undefined || (await hasRenewed(client, name, since));
+  // Woken by the change itself; a cut watch just leads to another look.
   const watch = client.resource(nodes).watch({ fieldSelector: `metadata.name=${name}`, timeoutSeconds: 10, signal });
   for await (const event of watch) {
-    if ((event.type === "ADDED" || event.type === "MODIFIED") && isReady(event.object)) {
-      return since === undefined || hasRenewed(client, name, since);
-    }
+    if ((event.type === "ADDED" || event.type === "MODIFIED") && isReady(event.object)) break;
   }
   return false;
 }
 
 /** Whether the kubelet has renewed its lease since: a node that went away stays Ready for a while. */
 async function hasRenewed(client: Client, name: string, since: number): Promise<boolean> {
-  const { spec } = await client.resource(leases).get(name, "kube-node-lease");
-  return spec?.renewTime !== undefined && Date.parse(spec.renewTime) >= since;
+  const lease = await unlessAbsent(client.resource(leases).get(name, "kube-node-lease"));
+  return lease?.spec?.renewTime !== undefined && Date.parse(lease.spec.renewTime) >= since;
+}
+
+async function unlessAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }
