@@ -48,8 +48,8 @@ export const daemonSet = define<DaemonSet>({
     const { selector, template, updateStrategy, minReadySeconds, revisionHistoryLimit } = spec!;
     validateLabelSelector(selector, "spec.selector", errors);
     validateTemplateLabels(selector, template, "spec.template", errors);
-    if (!selector || isEmptySelector(selector)) {
-      errors.push(invalid("spec.selector", selector ?? null, "empty selector is invalid for daemonset"));
+    if (selector && isEmptySelector(selector)) {
+      errors.push(invalid("spec.selector", selector, "empty selector is invalid for daemonset"));
     }
     validateLastingTemplate(template, "DaemonSet", "spec.template", errors);
     validateNonNegative(minReadySeconds, "spec.minReadySeconds", errors);

@@ -22,14 +22,16 @@ export function validateWorkloadSelector(
   if (isEmptySelector(selector)) errors.push(invalid(path, selector, `empty selector is invalid for ${kind}`));
 }
 
-/** The template carries labels that the selector finds. A selector that can't be read is complained of elsewhere. */
+/**
+ * The template carries labels that the selector finds; an absent selector finds none. One that can't be read is
+ * complained of elsewhere.
+ */
 export function validateTemplateLabels(
   selector: LabelSelector | undefined | null,
   template: PodTemplateSpec | undefined,
   path: string,
   errors: FieldError[],
 ): void {
-  if (isEmptySelector(selector)) return;
   const labels = template?.metadata?.labels;
   try {
     if (selectorOf(selector).matches(labels)) return;

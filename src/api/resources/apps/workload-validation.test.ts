@@ -16,13 +16,15 @@ const lasting = (field: string, kind: string) => [
   `${field}.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ${kind} is not Supported`,
 ];
 const short = { ...template.spec, restartPolicy: "Never", activeDeadlineSeconds: 5 };
+const nothing =
+  'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`';
 const mismatch = 'Invalid value: {"app":"db"}: `selector` does not match template `labels`';
 
 test("deployments", () => {
   const rolling = "spec.strategy.rollingUpdate";
   checkCreate("apps", "deployments", workload, [
     [spec("replicas"), -1, negative("spec.replicas")],
-    [spec("selector"), undefined, "spec.selector: Required value"],
+    [spec("selector"), undefined, "spec.selector: Required value", nothing],
     [spec("selector"), {}, "spec.selector: Invalid value: {}: empty selector is invalid for deployment"],
     [spec("template", "metadata", "labels"), { app: "db" }, `spec.template.metadata.labels: ${mismatch}`],
     [spec("template", "spec"), short, ...lasting("spec.template.spec", "ReplicaSet")],
@@ -160,6 +162,8 @@ test("stateful sets", () => {
 test("daemon sets", () => {
   const rolling = "spec.updateStrategy.rollingUpdate";
   checkCreate("apps", "daemonsets", workload, [
+    [spec("selector"), undefined, nothing],
+    [spec("selector"), {}, "spec.selector: Invalid value: {}: empty selector is invalid for daemonset"],
     [spec("minReadySeconds"), -1, negative("spec.minReadySeconds")],
     [
       spec("updateStrategy"),
