@@ -11,7 +11,8 @@ import { newestContainer, type PodState } from "../pod/pod-state.ts";
 import { type ContainerResourceOptions, containerResources } from "../pod/resources.ts";
 import type { RuntimeCache } from "../pod/runtime-cache.ts";
 import type { ContainerConfig, Image, Runtime, SandboxConfig } from "../runtime.ts";
-import type { MountedVolume } from "../volumes/volume.ts";
+import { openWithin } from "../volumes/safe-open.ts";
+import { type MountedVolume, volumeKind } from "../volumes/volume.ts";
 import type { VolumeManager } from "../volumes/volume-manager.ts";
 import { containerConfig } from "./container-config.ts";
 import type { ContainerStopper } from "./container-stopper.ts";
@@ -113,12 +114,39 @@ export function containerStarter(options: ContainerStarterOptions): ContainerSta
     }
   };
 
-  const environmentOf = async ({ pod, container, sandbox }: StartRequest): Promise<Map<string, string>> => {
+  /** What an init container, say, has written for this one to start with. */
+  const volumeFile = async (
+    { pod, volumes }: StartRequest,
+    name: string,
+    path: string,
+  ): Promise<string | undefined> => {
+    const volume = pod.spec?.volumes?.find((candidate) => candidate.name === name);
+    if (!volume) throw new Error(`cannot find the volume "${name}" referenced by fileKeyRef`);
+    if (volumeKind(volume) !== "emptyDir")
+      throw new Error(`the volume "${name}" referenced by fileKeyRef is not an emptyDir`);
+    const mounted = volumes.get(name);
+    if (!mounted) throw new Error(`the volume "${name}" referenced by fileKeyRef is not set up`);
+    try {
+      const handle = await openWithin(files, mounted.path, path, { make: false });
+      try {
+        return await files.readFile(`/proc/self/fd/${handle.fd}`, "utf8");
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
+
+  const environmentOf = async (request: StartRequest): Promise<Map<string, string>> => {
+    const { pod, container, sandbox } = request;
     const links = pod.spec?.enableServiceLinks ?? true;
     const services = serviceEnvironment(servicesFor(podNamespace(pod), links, await options.services()));
     return environment(pod, container, {
       configMap: options.configMap,
       secret: options.secret,
+      volumeFile: (name, path) => volumeFile(request, name, path),
       services,
       facts: options.facts(pod, sandbox.ips),
       onSkipped: (message) => events.event(podReference(pod), "Warning", "InvalidEnvironmentVariableNames", message),

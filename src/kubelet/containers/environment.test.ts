@@ -18,6 +18,8 @@ async function values(container: Partial<Container>, more: Partial<EnvironmentSo
   const result = await environment(pod, full, {
     configMap: async (_, name) => configMaps[name],
     secret: async (_, name) => secrets[name],
+    volumeFile: async (_, path) =>
+      ({ "a.env": "# made by init\nA='one'\n\n B='two\nlines' # why\nA='last'", bad: "A=1" })[path],
     services: new Map(),
     facts,
     onSkipped: (message) => skipped.push(message),
@@ -83,6 +85,18 @@ test("a missing source is an error unless it is optional", async () => {
   await assert.rejects(values(key("c")), /^Error: couldn't find key missing in ConfigMap n\/c$/);
   assert.deepEqual((await values(key("no", true))).values, {});
   assert.deepEqual((await values({ envFrom: [{ configMapRef: { name: "empty" } }] })).values, {});
+});
+
+test("a file of a volume", async () => {
+  const from = (path: string, key: string, optional = false) =>
+    values({ env: [{ name: "V", valueFrom: { fileKeyRef: { volumeName: "v", path, key, optional } } }] });
+  assert.deepEqual((await from("a.env", "A")).values, { V: "last" });
+  assert.deepEqual((await from("a.env", "B")).values, { V: "two\nlines" });
+  assert.deepEqual((await from("a.env", "C", true)).values, {});
+  assert.deepEqual((await from("none", "A", true)).values, {});
+  await assert.rejects(from("none", "A"), /file "none" not found in volume "v"/);
+  await assert.rejects(from("a.env", "C"), /environment variable key "C" not found in file "a.env"/);
+  await assert.rejects(from("bad", "A"), /invalid environment variable format at line 1/);
 });
 
 test("the downward API", () => {

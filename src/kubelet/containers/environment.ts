@@ -2,12 +2,15 @@ import { checkRelaxedEnvironmentName } from "../../api/names.ts";
 import type { ConfigMap, EnvVar, Pod, Secret } from "../../api/types/core.v1.ts";
 import { type AnyContainer, podNamespace } from "../pod/pod.ts";
 import { type DownwardFacts, fieldValue, resourceValue } from "./downward-api.ts";
+import { envFileValue } from "./env-file.ts";
 import { expand } from "./expansion.ts";
 
 /** Where the environment's values come from. The lookups reject with the API's error, NotFound among them. */
 export interface EnvironmentSources {
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
   secret(namespace: string, name: string): Promise<Secret | undefined>;
+  /** A file of an emptyDir volume; undefined where it is not there. Rejects where there is no such volume. */
+  volumeFile(volume: string, path: string): Promise<string | undefined>;
   services: ReadonlyMap<string, string>;
   facts: DownwardFacts;
   /** Told of keys that can't name a variable and were left out. */
@@ -84,7 +87,16 @@ async function valueFrom(
     if (value === undefined && !optional) throw new Error(`couldn't find key ${key} in Secret ${namespace}/${name}`);
     return value === undefined ? undefined : Buffer.from(value, "base64").toString();
   }
-  if (fileKeyRef) throw new Error(`environment variable ${variable.name}: fileKeyRef is not supported by this kubelet`);
+  if (fileKeyRef) {
+    const { volumeName, path, key, optional } = fileKeyRef;
+    const text = await sources.volumeFile(volumeName, path);
+    if (text === undefined && !optional)
+      throw new Error(`couldn't parse env file: file "${path}" not found in volume "${volumeName}"`);
+    const value = text === undefined ? undefined : envFileValue(text, key);
+    if (value === undefined && !optional)
+      throw new Error(`environment variable key "${key}" not found in file "${path}"`);
+    return value;
+  }
   return undefined;
 }
 

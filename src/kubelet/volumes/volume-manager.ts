@@ -18,7 +18,7 @@ export class VolumeError extends Error {
 
 export interface VolumeManager {
   /**
-   * Sets up the volumes that the pod's containers mount, all at once, and brings those up to date that follow the
+   * Sets up the volumes that the pod's containers use, all at once, and brings those up to date that follow the
    * cluster; cheap where nothing changed. Rejects with an AggregateError of VolumeErrors.
    */
   setUp(pod: Pod): Promise<ReadonlyMap<string, MountedVolume>>;
@@ -104,10 +104,13 @@ export function volumeManager(options: VolumeManagerOptions): VolumeManager {
         known = { mounted: new Map() };
         pods.set(uid, known);
       }
-      const mounts = new Set(
-        allContainers(pod).flatMap(({ container }) => (container.volumeMounts ?? []).map(({ name }) => name)),
+      const used = new Set(
+        allContainers(pod).flatMap(({ container }) => [
+          ...(container.volumeMounts ?? []).map(({ name }) => name),
+          ...(container.env ?? []).flatMap(({ valueFrom }) => valueFrom?.fileKeyRef?.volumeName ?? []),
+        ]),
       );
-      const wanted = (pod.spec?.volumes ?? []).filter((volume) => mounts.has(volume.name));
+      const wanted = (pod.spec?.volumes ?? []).filter((volume) => used.has(volume.name));
       const results = await Promise.allSettled(wanted.map((volume) => setUpOne(pod, known, volume)));
       const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason as Error] : []));
       if (errors.length > 0) throw new AggregateError(errors, errors.map((error) => error.message).join("; "));
