@@ -257,6 +257,11 @@ describe("the kubelet's server", () => {
     assert.deepEqual([failed.code, failed.text], [500, "command 'fail' exited with 3: !\n"]);
   });
 
+  test("a long command line is no obstacle", async () => {
+    const word = "a".repeat(100_000);
+    assert.equal((await get(`/run/default/web/main?cmd=echo%20${word}`, { method: "POST" })).text, `echo+${word}!`);
+  });
+
   test("a followed log ends its file watch when the client goes", async () => {
     const outgoing = send("/containerLogs/default/web/main?follow=true").end();
     const [response] = (await once(outgoing, "response")) as [IncomingMessage];

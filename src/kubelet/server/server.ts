@@ -17,6 +17,9 @@ import { SpdyUpgradeError } from "./spdy.ts";
 import { serveStream } from "./streams.ts";
 import { refuseUpgrade } from "./upgrade-proxy.ts";
 
+/** As Go's server: the headers of one request together, its address included. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+
 /** A private key and certificate chain, in PEM. */
 export interface ServingCertificate {
   readonly key: string;
@@ -73,6 +76,8 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
     requestCert: options.clientCa !== undefined,
     rejectUnauthorized: false,
     allowHalfOpen: true,
+    // A command to run stands in the address, each argument a parameter.
+    maxHeaderSize: MAX_HEADER_BYTES,
     // Logs are followed and commands run for as long as they like.
     requestTimeout: 0,
   });
