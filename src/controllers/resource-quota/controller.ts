@@ -8,7 +8,7 @@ import type { Informer } from "../../client/informer.ts";
 import { type ControllerContext, type ControllerDefinition, keyedController } from "../controller.ts";
 import { discover } from "../discovery.ts";
 import { isFinished } from "../pod-state.ts";
-import { type CountedResource, keyOf, resourcesOf, usageOf } from "./usage.ts";
+import { type CountedResource, countsDifferently, keyOf, resourcesOf, usageOf } from "./usage.ts";
 
 /** Says in each ResourceQuota's status what of it is used. What is added is charged by admission; this gives back. */
 export const resourceQuotaController: ControllerDefinition = {
@@ -49,9 +49,11 @@ function create(context: ControllerContext) {
       } else if (!jsonEqual(quota.status?.used, old.status?.used)) controller.queue.addAfter(key, RECHECK_MS);
     },
   });
-  const giveBack = (object: UnknownObject, counting: CountedResource) => {
+  /** Has the quotas that an object was counted for count again: all of them, or those for which the change matters. */
+  const recount = (object: UnknownObject, counting: CountedResource, matters?: (quota: ResourceQuota) => boolean) => {
     for (const quota of quotaInformer.list(object.metadata?.namespace)) {
-      if (resourcesOf(quota).some((one) => keyOf(one) === keyOf(counting))) controller.queue.add(objectKey(quota));
+      if (!resourcesOf(quota).some((one) => keyOf(one) === keyOf(counting))) continue;
+      if (!matters || matters(quota)) controller.queue.add(objectKey(quota));
     }
   };
 
@@ -65,17 +67,14 @@ function create(context: ControllerContext) {
     const informer = informers.informer(type, whole ? {} : { metadataOnly: true });
     if (counted.has(key)) return informer;
     counted.set(key, informer);
-    const isPod = key === "pods.";
     informer.on({
-      delete: (object) => giveBack(object, counting),
+      delete: (object) => recount(object, counting),
       update(old, object) {
-        const before = old as unknown as Pod;
-        const after = object as unknown as Pod;
-        const freed = isPod
-          ? isFinished(after) !== isFinished(before) ||
-            !jsonEqual(before.metadata?.deletionTimestamp, after.metadata?.deletionTimestamp)
-          : whole !== undefined && !jsonEqual(old.spec, object.spec);
-        if (freed) giveBack(object, counting);
+        if (!whole) return;
+        // One that is leaving counts until a moment to come, which has to be set.
+        const leaves = key === "pods." && old.metadata?.deletionTimestamp !== object.metadata?.deletionTimestamp;
+        const now = clock.now();
+        recount(object, counting, (quota) => leaves || countsDifferently(quota, counting, old, object, now));
       },
     });
     informers.start();

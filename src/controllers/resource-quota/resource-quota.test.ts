@@ -21,6 +21,7 @@ const pod = (name: string, cpu: string, rest: Partial<Pod> = {}): Pod => ({
   status: { phase: "Running" },
   ...rest,
 });
+const terminating = { scopeName: "Terminating", operator: "Exists" } as const;
 const secret = (name: string, namespace = "shop") => ({
   apiVersion: "v1",
   kind: "Secret",
@@ -107,6 +108,29 @@ suite("resourcequota controller", () => {
         ],
       },
       async (bench) => assert.deepEqual(status(bench)?.used, { pods: "1" }),
+    ));
+
+  test("an object that leaves a scope is given back, and charged to the one that it comes into", () =>
+    withControllers(
+      resourceQuotaController,
+      {
+        objects: [
+          quota({ pods: "10" }, { scopes: ["NotTerminating"] }),
+          {
+            ...quota({ pods: "10" }, { scopeSelector: { matchExpressions: [terminating] } }),
+            metadata: { name: "short", namespace: "shop" },
+          },
+          pod("a", "1"),
+        ],
+      },
+      async ({ fake, settle }) => {
+        const used = (name: string) => fake.peek(resourceQuotas, name, "shop")?.status?.used?.pods;
+        assert.deepEqual([used("q"), used("short")], ["1", "0"]);
+        const before = fake.peek(pods, "a", "shop")!;
+        fake.put(pods, { ...before, spec: { ...before.spec!, activeDeadlineSeconds: 60 } });
+        await settle();
+        assert.deepEqual([used("q"), used("short")], ["0", "1"]);
+      },
     ));
 
   test("a new limit is counted at once", () =>

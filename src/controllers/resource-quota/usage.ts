@@ -1,6 +1,6 @@
 import type { UnknownObject } from "../../api/object.ts";
 import { Quantity } from "../../api/quantity.ts";
-import { type Amounts, addAmounts, filterAmounts } from "../../api/quota/amounts.ts";
+import { type Amounts, addAmounts, filterAmounts, sameAmounts } from "../../api/quota/amounts.ts";
 import { type QuotaEvaluator, scopesOf } from "../../api/quota/evaluator.ts";
 import { quotaEvaluator } from "../../api/quota/evaluators.ts";
 import type { ResourceQuota } from "../../api/types/core.v1.ts";
@@ -40,6 +40,21 @@ export function resourcesOf(quota: ResourceQuota): CountedResource[] {
     if (counted) found.set(keyOf(counted), counted);
   }
   return [...found.values()];
+}
+
+/** Whether an object counts differently for a quota than it did before. */
+export function countsDifferently(
+  quota: ResourceQuota,
+  counted: CountedResource,
+  before: UnknownObject,
+  after: UnknownObject,
+  now: number,
+): boolean {
+  const evaluator = quotaEvaluator(counted)!;
+  const isMeant = (object: UnknownObject) => scopesOf(quota).every((scope) => evaluator.inScope(object, scope));
+  const was = isMeant(before);
+  if (was !== isMeant(after)) return true;
+  return was && !sameAmounts(evaluator.usage(before, now), evaluator.usage(after, now));
 }
 
 /** What the objects of the quota's namespace use of what it limits. Limits that nothing counts are left out. */
