@@ -1,6 +1,7 @@
 import { jsonEqual } from "../../api/json-equal.ts";
 import type { UnknownObject } from "../../api/object.ts";
 import type { FieldError, ResourceDefinition, WriteContext } from "../../api/resource-definition.ts";
+import { validateObjectMeta, validateObjectMetaUpdate } from "../../api/resources/object-meta.ts";
 import { conflict, invalid, type Subject } from "../../api/status-error.ts";
 import type { DeleteOptions, ObjectMeta } from "../../api/types/meta.v1.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -8,7 +9,6 @@ import type { CachedObject } from "../watch-cache/watch-cache.ts";
 import { type DeletionPlan, planDeletion } from "./deletion.ts";
 import type { KindHooks } from "./kind-hooks.ts";
 import { carryMetadata } from "./metadata.ts";
-import { validateMetadata, validateMetadataUpdate } from "./metadata-validation.ts";
 import { restrictToPart } from "./parts.ts";
 import { MODIFIED_MESSAGE } from "./precondition.ts";
 import type { WriteRequest } from "./write-request.ts";
@@ -41,7 +41,7 @@ export class Strategy {
     definition.prepareForCreate?.(object, context);
     const { namespaced } = definition.type;
     const errors = [
-      ...validateMetadata(object.metadata ?? {}, { namespaced, nameFormat: definition.nameFormat }),
+      ...validateObjectMeta(object.metadata ?? {}, { namespaced, nameFormat: definition.nameFormat }),
       ...(definition.validate?.(object, context) ?? []),
       ...(definition.validateCreate?.(object, context) ?? []),
     ];
@@ -65,7 +65,7 @@ export class Strategy {
     if (this.tracksGeneration && !status && bodyChanged(object, old)) {
       metadata.generation = (oldMetadata.generation ?? 0) + 1;
     }
-    const errors = validateMetadataUpdate(metadata, oldMetadata);
+    const errors = validateObjectMetaUpdate(metadata, oldMetadata);
     if (status) errors.push(...(definition.validateStatusUpdate?.(object, old, context) ?? []));
     else {
       errors.push(...(definition.validate?.(object, context) ?? []));
