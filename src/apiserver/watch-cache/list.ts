@@ -112,12 +112,25 @@ async function listAt(
 ): Promise<CachedList> {
   const state = await context.read(revision);
   if (revision < state.history.oldest) return listStored(context.parts, options, range, revision, expired);
+  if (revision < context.revisionOf(state)) await checkKept(context.parts, revision, expired);
   const past: Past<Version> = rewind(state.history.after(revision));
   const page = new Page(options);
   scanPast(state.present, past, range.from, range.to, (version) =>
     wants(options, version) ? page.add(version) : undefined,
   );
   return page.close(range, revision, (from) => countPast(state.present, past, from, range.to));
+}
+
+/**
+ * Of a quiet resource we could tell the past for ever. Clients are told that pages end with the store's history, whoever
+ * reads them, so that they don't go on with what is long outdated.
+ */
+async function checkKept({ store, resource }: CacheParts, revision: number, expired: () => Error): Promise<void> {
+  try {
+    await store.get(resource.prefix, revision);
+  } catch (error) {
+    throw error instanceof CompactedError ? expired() : error;
+  }
 }
 
 /** Enough to make a call of the store worth while, when a selection may leave little of a page. */

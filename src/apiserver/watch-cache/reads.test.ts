@@ -216,27 +216,29 @@ test("any version of the recent past can be listed exactly, from the cache or fr
   }
 });
 
-test("what was compacted is gone; a later page says how to go on", async () => {
-  const { cache, store, create, update } = pods({ history: { maxChanges: 1 } });
-  for (const name of ["a", "b", "c"]) await create(name);
-  const page = await cache.list({ limit: 1 });
-  await update("a");
-  const { revision } = await update("b");
-  await store.compact(revision);
-  await assert.rejects(cache.list({ resourceVersion: page.resourceVersion, exactVersion: true }), (error) => {
-    assert.ok(isExpired(error));
-    assert.equal(error.message, "The resourceVersion for the provided list is too old.");
-    return error.code === 410;
+for (const history of [{ maxChanges: 1 }, {}]) {
+  test(`what was compacted is gone, with a history of ${history.maxChanges ?? "all"}; a later page says how to go on`, async () => {
+    const { cache, store, create, update } = pods({ history });
+    for (const name of ["a", "b", "c"]) await create(name);
+    const page = await cache.list({ limit: 1 });
+    await update("a");
+    const { revision } = await update("b");
+    await store.compact(revision);
+    await assert.rejects(cache.list({ resourceVersion: page.resourceVersion, exactVersion: true }), (error) => {
+      assert.ok(isExpired(error));
+      assert.equal(error.message, "The resourceVersion for the provided list is too old.");
+      return error.code === 410;
+    });
+    let token = "";
+    await assert.rejects(cache.list({ limit: 1, continue: page.continue! }), (error) => {
+      assert.ok(isExpired(error) && error.message.startsWith("The provided continue parameter is too old to display"));
+      token = error.status.metadata?.continue ?? "";
+      return error.code === 410;
+    });
+    const rest = await cache.list({ continue: token });
+    assert.deepEqual([names(rest), rest.resourceVersion], [["b", "c"], revision]);
   });
-  let token = "";
-  await assert.rejects(cache.list({ limit: 1, continue: page.continue! }), (error) => {
-    assert.ok(isExpired(error) && error.message.startsWith("The provided continue parameter is too old to display"));
-    token = error.status.metadata?.continue ?? "";
-    return error.code === 410;
-  });
-  const rest = await cache.list({ continue: token });
-  assert.deepEqual([names(rest), rest.resourceVersion], [["b", "c"], revision]);
-});
+}
 
 test("continue tokens that make no sense are refused", async () => {
   const { cache } = pods();
