@@ -16,7 +16,11 @@ import { resourceQuotaController } from "./resource-quota/controller.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
-import { claimProtectionController, volumeProtectionController } from "./storage-protection.ts";
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from "./storage-protection.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
 
@@ -44,4 +48,5 @@ export const allControllers: readonly ControllerDefinition[] = [
   clusterRoleAggregationController,
   claimProtectionController,
   volumeProtectionController,
+  attributesClassProtectionController,
 ];

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { persistentVolumeClaims, persistentVolumes, pods } from "../api/resource-types.ts";
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from "../api/resource-types.ts";
 import { withControllers } from "./controller-bench.fixture.ts";
-import { claimProtectionController, volumeProtectionController } from "./storage-protection.ts";
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from "./storage-protection.ts";
 
 const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data", namespace: "default" } };
 const pod = (nodeName: string | undefined, phase = "Running") => ({
@@ -68,4 +72,52 @@ test("a volume goes when it is not bound any more", () => {
     await settle();
     assert.equal(fake.peek(persistentVolumes, "v"), undefined);
   });
+});
+
+suite("protection of classes of volume attributes", () => {
+  const attributesClass = {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "VolumeAttributesClass",
+    metadata: { name: "gold", finalizers: ["kubernetes.io/vac-protection"] },
+    driverName: "csi.example.com",
+  };
+  const volume = (volumeAttributesClassName: string) => ({
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: { name: "v" },
+    spec: { volumeAttributesClassName },
+  });
+  const users = {
+    "a claim asks for": { ...claim, spec: { volumeAttributesClassName: "gold" } },
+    "a claim still has": { ...claim, status: { currentVolumeAttributesClassName: "gold" } },
+    "a claim is being changed to": {
+      ...claim,
+      status: { modifyVolumeStatus: { targetVolumeAttributesClassName: "gold", status: "Pending" } },
+    },
+    "a volume has": volume("gold"),
+  };
+  for (const [what, user] of Object.entries(users)) {
+    test(`a class that ${what} stays until it does no more`, () =>
+      withControllers(attributesClassProtectionController, { objects: [attributesClass, user] }, async (bench) => {
+        const { fake, settle } = bench;
+        await fake.resource(volumeAttributesClasses).delete("gold");
+        await settle();
+        assert.ok(fake.peek(volumeAttributesClasses, "gold"));
+        if (user.kind === "PersistentVolume") fake.put(persistentVolumes, volume("silver"));
+        else fake.remove(persistentVolumeClaims, "data", "default");
+        await settle();
+        assert.equal(fake.peek(volumeAttributesClasses, "gold"), undefined);
+      }));
+  }
+
+  test("a class that nobody names goes", () =>
+    withControllers(
+      attributesClassProtectionController,
+      { objects: [attributesClass, volume("silver")] },
+      async ({ fake, settle }) => {
+        await fake.resource(volumeAttributesClasses).delete("gold");
+        await settle();
+        assert.equal(fake.peek(volumeAttributesClasses, "gold"), undefined);
+      },
+    ));
 });

@@ -1,7 +1,8 @@
 import { type KubeObject, objectKey, type ResourceType } from "../api/object.ts";
-import { persistentVolumeClaims, persistentVolumes, pods } from "../api/resource-types.ts";
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from "../api/resource-types.ts";
 import { isNotFound } from "../api/status-error.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../api/types/core.v1.ts";
+import type { VolumeAttributesClass } from "../api/types/storage.v1.ts";
 import { type Controller, type ControllerContext, type ControllerDefinition, keyedController } from "./controller.ts";
 
 /** Keeps claims that are being deleted until no pod uses them any more. */
@@ -26,7 +27,15 @@ export const volumeProtectionController: ControllerDefinition = {
     }).controller,
 };
 
+/** Keeps classes of volume attributes that are being deleted until no claim or volume names them any more. */
+export const attributesClassProtectionController: ControllerDefinition = {
+  name: "volumeattributesclass-protection-controller",
+  serviceAccount: "volumeattributesclass-protection-controller",
+  create: protectAttributesClasses,
+};
+
 const CLAIM_INDEX = "claim";
+const CLASS_INDEX = "volume attributes class";
 
 function protectClaims(context: ControllerContext): Controller {
   const podInformer = context.informers.informer(pods);
@@ -54,6 +63,48 @@ function protectClaims(context: ControllerContext): Controller {
     },
   });
   return controller;
+}
+
+function protectAttributesClasses(context: ControllerContext): Controller {
+  const users = [
+    classUsers<PersistentVolumeClaim>(context, persistentVolumeClaims, ({ spec, status }) => [
+      spec?.volumeAttributesClassName,
+      status?.currentVolumeAttributesClassName,
+      status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+    ]),
+    classUsers<PersistentVolume>(context, persistentVolumes, ({ spec }) => [spec?.volumeAttributesClassName]),
+  ];
+  const { controller, enqueue } = protect<VolumeAttributesClass>(context, {
+    name: "volumeattributesclass-protection-controller",
+    type: volumeAttributesClasses,
+    finalizer: "kubernetes.io/vac-protection",
+    isUsed: async ({ metadata }) => users.some(({ has }) => has(metadata?.name ?? "")),
+  });
+  for (const { onRelease } of users) onRelease(enqueue);
+  return controller;
+}
+
+/** What names classes: whether any does, and a call for each class that one of them names no more. */
+function classUsers<T extends KubeObject>(
+  { informers }: ControllerContext,
+  type: ResourceType<T>,
+  named: (user: T) => (string | undefined)[],
+) {
+  const informer = informers.informer<T>(type);
+  const classes = (user: T) => named(user).filter((name) => name !== undefined && name !== "") as string[];
+  informer.addIndex(CLASS_INDEX, classes);
+  return {
+    has: (name: string) => informer.byIndex(CLASS_INDEX, name).length > 0,
+    onRelease(release: (name: string) => void) {
+      informer.on({
+        delete: (user) => classes(user).forEach(release),
+        update(old, user) {
+          const left = classes(user);
+          for (const name of classes(old)) if (!left.includes(name)) release(name);
+        },
+      });
+    },
+  };
 }
 
 /** The claims that a pod names, those of its ephemeral volumes included. */
