@@ -8,8 +8,8 @@ export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   readonly workingDirectory: string;
-  /** How to start this program in the background: the Node binary, its flags and the script. */
-  readonly program: readonly [string, ...string[]];
+  /** How this program was started: the Node binary and the script. */
+  readonly program: readonly [string, string];
   /** What the process exits with after the command has returned. */
   exitCode: number;
   /** Aborted when the user or a supervisor asks the process to stop. */

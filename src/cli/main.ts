@@ -27,12 +27,6 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   node: { load: () => import("./commands/node.ts"), hidden: true },
 };
 
-/**
- * How Node is told to run a cluster's processes: small, as they idle most of the time (12 MB less each), but with room for 4 MB
- * of garbage at once instead of 1: a start leaves much of it, and collecting takes 70 ms less of the 400.
- */
-const BACKGROUND_FLAGS = ["--optimize-for-size", "--min-semi-space-size=4"];
-
 async function run(args: readonly string[]): Promise<number> {
   const machine = systemMachine({ keepAlive: true });
   const context: Context = {
@@ -41,7 +35,7 @@ async function run(args: readonly string[]): Promise<number> {
     environment: process.env,
     pid: process.pid,
     workingDirectory: process.cwd(),
-    program: [process.execPath, ...BACKGROUND_FLAGS, process.argv[1]!],
+    program: [process.execPath, process.argv[1]!],
     exitCode: 0,
     stopRequested: stopSignal(),
   };
