@@ -143,7 +143,7 @@ export function podSteps(options: PodSyncOptions): PodSteps {
     const { uid } = work;
     const observed = cache.state(uid);
     work.observed = observed;
-    const pod = resizer.consider(work.pod, observed);
+    const pod = resizer.granted(work.pod);
     const needsRestart = (container: PodContainer) => resizer.needsRestart(pod, container);
     const planned = plan({ pod, state: observed, probes, backoff: options.backoff, needsRestart }, clock.now());
     // Looking for the images takes as long as making the volumes, or the sandbox: ask now.
@@ -176,6 +176,7 @@ export function podSteps(options: PodSyncOptions): PodSteps {
       const sandbox = await makeSandbox(work, planned, parent);
       result = await startAll(work, pod, planned.start, { sandbox, mounted, looked }, signal);
     } else for (const action of planned.start) result.wakeAt = waitFor(work, action, result.wakeAt);
+    resizer.settle(pod, cache.state(uid));
     const after = await reporter.report(work);
     if (isTerminalPhase(after.phase) || (planned.killPod && !planned.createSandbox)) return { done: true };
     if (result.failure) throw result.failure;
@@ -190,6 +191,8 @@ export function podSteps(options: PodSyncOptions): PodSteps {
   return {
     async sync(work, signal) {
       const { pod } = work;
+      // Before the first report: one of the new generation must not look as if nothing were to be done for it.
+      resizer.consider(pod, cache.state(work.uid));
       const status = await reporter.report(work);
       if (isTerminalPhase(status.phase)) return { done: true };
       const limit = deadline(pod, status);

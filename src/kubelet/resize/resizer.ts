@@ -37,6 +37,8 @@ export interface Resizer {
   ensureCgroup(pod: Pod, state: PodState): Promise<string | undefined>;
   /** Applies what is granted to the containers that run and need no restart. Rejects where that failed; try again. */
   apply(pod: Pod, state: PodState): Promise<void>;
+  /** Notes that a resize is done, once all containers run with what was granted. */
+  settle(pod: Pod, state: PodState): void;
   /** What a container runs with, and what it was granted. */
   resourcesOf(
     pod: Pod,
@@ -69,6 +71,8 @@ interface PodResize {
   refused: Verdict | undefined;
   error: string | undefined;
   underWay: boolean;
+  /** The containers that were ended to start anew with other resources, by name: the ids they had. */
+  restarting: Map<string, string>;
 }
 
 export function resizer(options: ResizerOptions): Resizer {
@@ -91,7 +95,7 @@ export function resizer(options: ResizerOptions): Resizer {
         const had = current?.status.state === "running" ? appliedTo(current) : undefined;
         if (had && !sameResources(had, granted.get(name)!)) granted.set(name, had);
       }
-      entry = { granted, refused: undefined, error: undefined, underWay: false };
+      entry = { granted, refused: undefined, error: undefined, underWay: false, restarting: new Map() };
       pods.set(podUid(pod), entry);
     }
     return entry;
@@ -183,10 +187,12 @@ export function resizer(options: ResizerOptions): Resizer {
       return pod;
     },
     granted: grantedPod,
-    needsRestart: (pod, container) =>
-      outstanding(pod, { uid: podUid(pod), sandboxes: [], containers: [container] }).some((one) =>
-        restartsOnResize(one.container, one.changed),
-      ),
+    needsRestart(pod, container) {
+      const alone = { uid: podUid(pod), sandboxes: [], containers: [container] };
+      const needed = outstanding(pod, alone).some((one) => restartsOnResize(one.container, one.changed));
+      if (needed) pods.get(podUid(pod))?.restarting.set(container.name, container.id);
+      return needed;
+    },
     ensureCgroup: (pod, state) => cgroups.ensure(duringChange(pod, state)),
     async apply(pod, state) {
       const entry = pods.get(podUid(pod));
@@ -199,7 +205,15 @@ export function resizer(options: ResizerOptions): Resizer {
         tell(pod, "Warning", "ResizeError", "error", { error: entry.error });
         throw error;
       }
-      if (!entry.underWay || outstanding(pod, state).length > 0) return;
+    },
+    settle(pod, state) {
+      const entry = pods.get(podUid(pod));
+      if (!entry?.underWay) return;
+      for (const [name, id] of entry.restarting) {
+        const current = newestContainer(state, name);
+        if (current && current.id !== id && current.status.state === "running") entry.restarting.delete(name);
+      }
+      if (entry.restarting.size > 0 || outstanding(pod, state).length > 0) return;
       entry.underWay = false;
       tell(pod, "Normal", "ResizeCompleted", "completed");
     },
@@ -216,7 +230,7 @@ export function resizer(options: ResizerOptions): Resizer {
       const generation = pod.metadata?.generation;
       const observed = generation === undefined ? {} : { observedGeneration: generation };
       if (entry.refused) list.push({ type: "PodResizePending", status: "True", ...observed, ...entry.refused });
-      if (outstanding(pod, state).length > 0) {
+      if (entry.underWay || outstanding(pod, state).length > 0) {
         const error = entry.error ? { reason: "Error", message: entry.error } : {};
         list.push({ type: "PodResizeInProgress", status: "True", ...observed, ...error });
       }
