@@ -201,7 +201,7 @@ test("apply twice, diff, apply --server-side with a conflict, wait, delete", { s
   assert.match(await cluster.apply(yaml("red")), /configmap\/settings created/);
   assert.match(await cluster.apply(yaml("red")), /configmap\/settings unchanged/);
   const diff = await cluster.tryKubectl(["diff", "-f", "-"], yaml("blue"));
-  assert.equal(diff.code, 1);
+  assert.notEqual(diff.code, 0);
   assert.match(diff.stdout, /- {2}color: red\n\+ {2}color: blue/);
   assert.match(await cluster.apply(yaml("blue")), /configmap\/settings configured/);
   const conflict = await cluster.tryKubectl(
@@ -258,7 +258,8 @@ spec:
     - { name: secret, secret: { secretName: key, defaultMode: 0400 } }
     - { name: host, hostPath: { path: /etc, type: Directory } }
 `);
-  await cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod/everything", "--timeout=60s");
+  const phase = () => cluster.kubectl("get", "pod", "everything", "-o", "jsonpath={.status.phase}");
+  await eventually("a running pod", async () => (await phase()) === "Running");
   const inside = (...command: string[]) => cluster.kubectl("exec", "everything", "-c", "main", "--", ...command);
   assert.equal(await cluster.kubectl("logs", "everything", "-c", "main"), "prepared\n");
   const environment = await inside("env");
@@ -313,7 +314,7 @@ test("mistakes get clear answers", { skip }, async () => {
     ["apply", "-f", "-"],
     "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: [{name: c, imagee: y}]}\n",
   );
-  assert.match(wrong.stderr, /unknown field "spec\.containers\[0\]\.imagee"/);
+  assert.match(wrong.stderr, /unknown field "(spec\.containers\[0\]\.)?imagee"/);
   const invalid = await cluster.tryKubectl(["create", "deployment", "Bad_Name", "--image=x"]);
   assert.match(invalid.stderr, /a lowercase RFC 1123 subdomain must consist of/);
   const yaml = await cluster.tryKubectl(["apply", "-f", "-"], "kind: [\n");
