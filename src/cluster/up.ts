@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { sleep } from "../base/clock.ts";
 import type { Machine } from "../base/machine.ts";
 import type { ProcessIdentity } from "../base/processes.ts";
@@ -67,6 +68,7 @@ export async function up(machine: Machine, options: UpOptions, progress: Progres
     });
     if (!running.plane) await checkPort(machine, cluster, options.apiPort === undefined);
     await writeRecord(machine.files, record);
+    await machine.files.writeAtomic(slotFile(record.dataDir), `${record.slot}\n`);
 
     const started = machine.clock.now();
     const steps: Promise<unknown>[] = [];
@@ -133,6 +135,7 @@ async function settle(machine: Machine, options: UpOptions): Promise<ClusterReco
   const onHost = options.onHost ?? present?.onHost ?? false;
   const slot =
     present?.slot ??
+    (await keptSlot(machine, dataDir, others)) ??
     freeSlot(
       others.map((other) => other.slot),
       await hostRoutes(machine.exec),
@@ -141,6 +144,23 @@ async function settle(machine: Machine, options: UpOptions): Promise<ClusterReco
   let apiPort = options.apiPort ?? present?.apiPort;
   if (apiPort === undefined) for (apiPort = DEFAULT_API_PORT; ports.has(apiPort); ) apiPort++;
   return { name: options.name, dataDir, slot, apiPort, onHost, kubeconfig: options.kubeconfig };
+}
+
+/** The addresses are in the stored Services: the data keeps its slot, also where the record of the cluster was lost. */
+const slotFile = (dataDir: string) => join(dataDir, "address-slot");
+
+async function keptSlot(
+  machine: Machine,
+  dataDir: string,
+  others: readonly ClusterRecord[],
+): Promise<number | undefined> {
+  if (!(await machine.files.exists(slotFile(dataDir)))) return undefined;
+  const slot = Number(await machine.files.readFile(slotFile(dataDir), "utf8"));
+  const holder = others.find((other) => other.slot === slot);
+  if (!holder) return slot;
+  throw new Error(
+    `the addresses of the cluster in ${dataDir} are now those of cluster ${holder.name}; remove that one first: knarr down --purge --name ${holder.name}`,
+  );
 }
 
 /** Options that a running cluster can't follow are refused, not ignored. */
