@@ -62,7 +62,7 @@ const informers: InformerFactory = {
   stop: async () => {},
 };
 
-let dns: Dns;
+let dns: Dns | undefined;
 let upstream: ReturnType<typeof createSocket>;
 let port: number;
 
@@ -84,33 +84,43 @@ before(async () => {
   });
   upstream.bind(0, ADDRESS);
   await once(upstream, "listening");
-  const probe = createSocket("udp4").bind(0, ADDRESS);
-  await once(probe, "listening");
-  port = probe.address().port;
-  probe.close();
-  await once(probe, "close");
   const random = seededRandom(1);
   const clock = systemClock();
-  dns = await startDns({
-    informers,
-    network: systemNetwork,
-    clock,
-    random,
-    logger: silentLogger,
-    forwarder: forwarder({
+  const start = (port: number) =>
+    startDns({
+      informers,
       network: systemNetwork,
       clock,
       random,
-      upstreams: [ADDRESS],
-      port: upstream.address().port,
-    }),
-    address: ADDRESS,
-    port,
-  });
+      logger: silentLogger,
+      forwarder: forwarder({
+        network: systemNetwork,
+        clock,
+        random,
+        upstreams: [ADDRESS],
+        port: upstream.address().port,
+      }),
+      address: ADDRESS,
+      port,
+    });
+  // A port that is free for UDP may be taken for TCP, by anybody's connection: then the next one is tried.
+  for (let attempt = 0; ; attempt++) {
+    const probe = createSocket("udp4").bind(0, ADDRESS);
+    await once(probe, "listening");
+    port = probe.address().port;
+    probe.close();
+    await once(probe, "close");
+    try {
+      dns = await start(port);
+      return;
+    } catch (error) {
+      if (attempt === 20 || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
 });
 after(async () => {
-  await dns.stop();
   upstream.close();
+  await dns?.stop();
 });
 
 async function ask(

@@ -151,7 +151,7 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
     });
   });
 
-  await Promise.all([
+  const listening = Promise.all([
     new Promise<void>((done, reject) => {
       udp.once("error", reject);
       udp.bind(port, address, () => {
@@ -169,6 +169,13 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
       });
     }),
   ]);
+  try {
+    await listening;
+  } catch (error) {
+    udp.close();
+    tcp.close();
+    throw error;
+  }
   logger.info("answering", { address, port, zone });
 
   return {

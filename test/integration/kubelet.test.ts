@@ -84,7 +84,7 @@ describe("the kubelet on containerd", { skip, timeout: 180_000, concurrency: 4 }
     await kubelet?.stop();
     await runtime?.close();
     const mounts = (await readFile("/proc/self/mountinfo", "utf8")).split("\n").map((line) => line.split(" ")[4] ?? "");
-    for (const point of mounts.filter((path) => path.startsWith(`${root()}/`)).reverse()) {
+    for (const point of mounts.filter((path) => path === root() || path.startsWith(`${root()}/`)).reverse()) {
       await node.machine.exec.run("umount", ["-l", point]);
     }
     await node?.remove();
@@ -241,6 +241,25 @@ describe("the kubelet on containerd", { skip, timeout: 180_000, concurrency: 4 }
     await running("follows");
     api.put(configMaps, { metadata: { name: "changing", namespace: "default" }, data: { value: "two" } });
     assert.match(await finished("follows"), /^seen$/m);
+  });
+
+  test("mounts made in one container are seen by the host and by another", async () => {
+    create("propagates", { restartPolicy: "Always", volumes: [{ name: "v", emptyDir: {} }] }, [
+      {
+        script: "mkdir -p /v/m; busybox mount -t tmpfs tmpfs /v/m && echo inside > /v/m/file; sleep 1000",
+        securityContext: { privileged: true },
+        volumeMounts: [{ name: "v", mountPath: "/v", mountPropagation: "Bidirectional" }],
+      },
+      {
+        script: "while ! test -f /v/m/file; do sleep 0.05; done; echo seen; sleep 1000",
+        volumeMounts: [{ name: "v", mountPath: "/v", mountPropagation: "HostToContainer" }],
+      },
+    ]);
+    await running("propagates");
+    await until("seen", async () => (await log("propagates", "c1").catch(() => "")).includes("seen"));
+    // The pod's end takes what it has left mounted with it.
+    await api.resource(pods).delete("propagates", "default", { gracePeriodSeconds: 1 });
+    await until("gone", async () => !(await readdir(join(root(), "pods"))).includes("uid-propagates"));
   });
 
   test("init containers, a sidecar, and the order of the end", async () => {

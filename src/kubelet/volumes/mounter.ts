@@ -6,7 +6,10 @@ export interface Mounter {
   tmpfs(target: string, options: readonly string[]): Promise<void>;
   /** Makes `source` (a file or directory) appear at `target`, with what is mounted below it. */
   bind(source: string, target: string): Promise<void>;
-  /** Lets mounts made below `directory` be seen by containers and the other way round (mount propagation). */
+  /**
+   * Makes `directory` a mount of its own whose mounts below are seen by containers, and theirs by others (mount
+   * propagation). Nothing may be mounted below it yet; idempotent.
+   */
   share(directory: string): Promise<void>;
   /** Removes the mount at `target`; lazily where something still uses it. */
   unmount(target: string): Promise<void>;
@@ -24,14 +27,24 @@ export function mounter(options: { exec: Exec; files: Files }): Mounter {
       await exec.run("mount", ["--no-canonicalize", "--rbind", source, target]);
     },
     async share(directory) {
-      if (!(await list(files)).includes(directory)) await exec.run("mount", ["--bind", directory, directory]);
-      await exec.run("mount", ["--make-rshared", directory]);
+      if (!(await isShared(files, directory))) {
+        await exec.run("mount", ["--bind", "--make-rshared", directory, directory]);
+      }
     },
     async unmount(target) {
       await exec.run("umount", ["-l", "--no-canonicalize", target]);
     },
     list: () => list(files),
   };
+}
+
+/** Whether `directory` is a mount of its own that is shared: mountinfo's optional fields come after the sixth. */
+async function isShared(files: Files, directory: string): Promise<boolean> {
+  const text = await files.readFile("/proc/self/mountinfo", "utf8");
+  return text.split("\n").some((line) => {
+    const fields = line.split(" ");
+    return fields[4] === directory && fields.slice(6).some((field) => field.startsWith("shared:"));
+  });
 }
 
 /** The mount points in mountinfo, proc(5): the fifth field, with blanks as octal escapes. */

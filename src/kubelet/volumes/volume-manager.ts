@@ -30,7 +30,7 @@ export interface VolumeManager {
   removePod(podUid: string): Promise<void>;
   /** The pods that have a directory on this node, running or not. */
   podsOnDisk(): Promise<string[]>;
-  /** Must be called once before anything else: makes the place for volumes in memory. */
+  /** Must be called once before anything else: makes the places for volumes. */
   start(): Promise<void>;
 }
 
@@ -93,6 +93,8 @@ export function volumeManager(options: VolumeManagerOptions): VolumeManager {
 
   return {
     async start() {
+      await files.mkdir(rootDir, { recursive: true, mode: 0o750 });
+      await mounter.share(rootDir);
       await files.mkdir(join(rootDir, "pods"), { recursive: true, mode: 0o750 });
       await files.mkdir(memory, { recursive: true, mode: 0o755 });
       if (!(await mounter.list()).includes(memory)) await mounter.tmpfs(memory, ["mode=0755"]);
