@@ -26,12 +26,16 @@ export interface ListType {
   readonly listType: "atomic" | "set" | "map" | undefined;
   /** The fields that tell the items of a "map" list apart. */
   readonly keys: readonly string[];
+  /** Stated by the schema of a custom resource; bounds the cost of its expressions. */
+  readonly maxItems?: number;
 }
 /** An object whose keys are data. */
 export interface MapType {
   readonly kind: "map";
   readonly values: Type;
   readonly atomic: boolean;
+  /** As maxItems of a list. */
+  readonly maxProperties?: number;
 }
 export type Scalar =
   | "string"
@@ -50,6 +54,10 @@ export type Scalar =
 export interface ScalarType {
   readonly kind: "scalar";
   readonly scalar: Scalar;
+  /** The format of a custom resource's string; expressions see date, date-time, duration and byte as such. */
+  readonly format?: string;
+  /** In characters, of a custom resource's string or its longest enum value; bounds the cost of its expressions. */
+  readonly maxLength?: number;
 }
 /** Any JSON; what may stand there in detail says `form`. */
 export interface OpaqueType {
