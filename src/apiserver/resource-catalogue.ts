@@ -6,10 +6,11 @@ import {
   servedGroups,
   servedResources,
 } from "../api/schema/served-resources.ts";
+import { comparePrecedence } from "../api/version-precedence.ts";
 import type { Registry } from "./registry.ts";
 import { ServedResource, type Subresource } from "./served-resource.ts";
 
-/** Everything the server serves as a resource, by path and by what is stored. */
+/** Everything the server serves as a resource, by path and by what is stored. Custom resources come and go. */
 export interface ResourceCatalogue {
   /** Undefined where the group version or the resource is not served. */
   find(group: string, version: string, resource: string): ServedResource | undefined;
@@ -17,8 +18,23 @@ export interface ResourceCatalogue {
   stored(type: { group: string; resource: string }): ServedResource | undefined;
   /** The resources of a group version, in the order of discovery; undefined where it is not served. */
   groupVersion(group: string, version: string): readonly ServedResource[] | undefined;
+  /** The same list until something changes. */
   readonly groups: readonly ServedGroup[];
+  /** The same list until something changes. */
   readonly all: readonly ServedResource[];
+  /** Another number after each change: what is made from the catalogue holds as long as this stays. */
+  readonly generation: number;
+}
+
+/** A catalogue to which resources are added at run time, each lot under the name of what defines it. */
+export interface DynamicCatalogue extends ResourceCatalogue {
+  /**
+   * Serves these resources (one per served version), and no longer those that `owner` brought before. A resource whose
+   * path is taken, by a built-in one or by another owner, is not served.
+   */
+  put(owner: string, resources: readonly ServedResource[]): void;
+  /** Serves nothing of `owner` any more. */
+  remove(owner: string): void;
 }
 
 /**
@@ -28,7 +44,7 @@ export interface ResourceCatalogue {
 export function builtInCatalogue(
   definitionOf: (group: string, resource: string) => ResourceDefinition | undefined,
   open: (definition: ResourceDefinition) => Registry,
-): ResourceCatalogue {
+): DynamicCatalogue {
   const registries = new Map<ResourceDefinition, Registry>();
   const openOnce = (definition: ResourceDefinition): Registry => {
     let registry = registries.get(definition);
@@ -58,13 +74,57 @@ export function builtInCatalogue(
       }),
     );
   }
-  return catalogue(all);
+  return dynamicCatalogue(all);
 }
 
-function catalogue(all: readonly ServedResource[]): ResourceCatalogue {
+/** A catalogue of `fixed` resources and those that are put into it. */
+export function dynamicCatalogue(fixed: readonly ServedResource[]): DynamicCatalogue {
+  const owners = new Map<string, readonly ServedResource[]>();
+  let current = contents(fixed);
+  let generation = 0;
+  const changed = () => {
+    current = contents([...fixed, ...[...owners.values()].flat()]);
+    generation++;
+  };
+  return {
+    get all() {
+      return current.all;
+    },
+    get groups() {
+      return current.groups;
+    },
+    get generation() {
+      return generation;
+    },
+    find: (group, version, resource) => current.paths.get(apiVersionOf({ group, version }))?.get(resource),
+    stored: ({ group, resource }) => current.stored.get(`${group}/${resource}`),
+    groupVersion(group, version) {
+      const found = current.paths.get(apiVersionOf({ group, version }));
+      return found && [...found.values()];
+    },
+    put(owner, resources) {
+      owners.set(owner, resources);
+      changed();
+    },
+    remove(owner) {
+      if (owners.delete(owner)) changed();
+    },
+  };
+}
+
+/** The catalogue between two changes. */
+interface Contents {
+  readonly all: readonly ServedResource[];
+  readonly groups: readonly ServedGroup[];
+  readonly paths: ReadonlyMap<string, ReadonlyMap<string, ServedResource>>;
+  readonly stored: ReadonlyMap<string, ServedResource>;
+}
+
+function contents(resources: readonly ServedResource[]): Contents {
   const paths = new Map<string, Map<string, ServedResource>>();
   const stored = new Map<string, ServedResource>();
-  for (const resource of all) {
+  const all: ServedResource[] = [];
+  for (const resource of resources) {
     const { group, version, resource: plural } = resource.type;
     const key = apiVersionOf({ group, version });
     let inVersion = paths.get(key);
@@ -72,19 +132,34 @@ function catalogue(all: readonly ServedResource[]): ResourceCatalogue {
       inVersion = new Map();
       paths.set(key, inVersion);
     }
+    if (inVersion.has(plural)) continue;
     inVersion.set(plural, resource);
-    if (!resource.conversion) stored.set(`${group}/${plural}`, resource);
+    all.push(resource);
+    if (resource.isStorageVersion) stored.set(`${group}/${plural}`, resource);
   }
-  return {
-    all,
-    groups: servedGroups(all.map(({ type }) => type)),
-    find: (group, version, resource) => paths.get(apiVersionOf({ group, version }))?.get(resource),
-    stored: ({ group, resource }) => stored.get(`${group}/${resource}`),
-    groupVersion(group, version) {
-      const found = paths.get(apiVersionOf({ group, version }));
-      return found && [...found.values()];
-    },
-  };
+  return { all, groups: groupsOf(all), paths, stored };
+}
+
+/** The built-in groups as the table has them, then all others by name, their versions by precedence. */
+function groupsOf(all: readonly ServedResource[]): ServedGroup[] {
+  const known = new Map(servedGroups(all.map(({ type }) => type)).map((one) => [one.group, one]));
+  const versions = new Map<string, Set<string>>();
+  for (const { type } of all) {
+    const present = versions.get(type.group);
+    if (present) present.add(type.version);
+    else versions.set(type.group, new Set([type.version]));
+  }
+  const others: ServedGroup[] = [];
+  for (const [group, present] of versions) {
+    const builtIn = known.get(group);
+    const added = [...present].filter((version) => !builtIn?.versions.includes(version)).sort(comparePrecedence);
+    if (added.length === 0) continue;
+    const ordered = [...(builtIn?.versions ?? []), ...added];
+    const entry: ServedGroup = { group, versions: ordered, preferredVersion: ordered[0]! };
+    if (builtIn) known.set(group, entry);
+    else others.push(entry);
+  }
+  return [...known.values(), ...others.sort((a, b) => (a.group < b.group ? -1 : 1))];
 }
 
 function toSubresource(row: ServedSubresource): Subresource {

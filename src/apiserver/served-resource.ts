@@ -12,6 +12,8 @@ export class ServedResource {
   readonly definition: ResourceDefinition;
   /** Between this version and the stored one; absent where they are the same. */
   readonly conversion: Conversion | undefined;
+  /** Whether objects are stored in this version. */
+  readonly isStorageVersion: boolean;
   readonly verbs: readonly string[];
   readonly subresources: ReadonlyMap<string, Subresource>;
   /** For errors. */
@@ -23,6 +25,8 @@ export class ServedResource {
     type: ResourceType;
     definition: ResourceDefinition;
     conversion?: Conversion;
+    /** Unless given: where there is no conversion. */
+    isStorageVersion?: boolean;
     verbs: readonly string[];
     subresources: readonly Subresource[];
     /** Called on the first use: nothing is read or held for a resource that nobody asks for. */
@@ -32,6 +36,7 @@ export class ServedResource {
     this.apiVersion = apiVersionOf(options.type);
     this.definition = options.definition;
     this.conversion = options.conversion;
+    this.isStorageVersion = options.isStorageVersion ?? !options.conversion;
     this.verbs = options.verbs;
     this.subresources = new Map(options.subresources.map((one) => [one.name, one]));
     this.subject = { group: options.type.group, resource: options.type.resource };

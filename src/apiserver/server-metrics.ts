@@ -52,7 +52,7 @@ export function serverMetrics(
     cpu.with().add(seconds - cpuSeconds);
     cpuSeconds = seconds;
     for (const resource of catalogue.all) {
-      if (!resource.conversion && resource.opened) {
+      if (resource.isStorageVersion && resource.opened) {
         objects.with(resource.type.group, resource.type.resource).set(resource.registry.cache.size);
       }
     }

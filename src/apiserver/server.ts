@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
 import { endpoints, podDisruptionBudgets, pods, resourceQuotas, services } from "../api/resource-types.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
-import { servedResources } from "../api/schema/served-resources.ts";
+import { type ServedResource as DescribedResource, servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { UserInfo } from "../api/user.ts";
 import { type Clock, deadline } from "../base/clock.ts";
@@ -49,7 +49,7 @@ import { namespaceHooks } from "./registry/namespace-hooks.ts";
 import { Registry } from "./registry.ts";
 import { requestHandler } from "./request-handler.ts";
 import { cacheOptions } from "./resource-caches.ts";
-import { builtInCatalogue } from "./resource-catalogue.ts";
+import { builtInCatalogue, type ResourceCatalogue } from "./resource-catalogue.ts";
 import { resourceEndpoints, type Verbs } from "./resource-endpoints.ts";
 import { type SecurityOptions, security } from "./security.ts";
 import { serverMetrics } from "./server-metrics.ts";
@@ -181,11 +181,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     special,
   });
   const describe = discovery(catalogue, () => externalAddress);
-  const described = servedResources().filter((row) => catalogue.find(row.group, row.version, row.resource));
+  const described = describedResources(catalogue);
   const routes: PathRoute[] = [
     { path: "/api", below: true, serve: describe },
     { path: "/apis", below: true, serve: describe },
-    ...openApiRoutes({ resources: () => described, clock }),
+    ...openApiRoutes({ resources: described, clock }),
     ...["/healthz", "/livez", "/readyz"].map((path) => ({ path, below: true, serve: checks.handle })),
     { path: "/version", serve: async () => jsonReply(200, versionInfo()) },
     { path: "/metrics", serve: async () => metrics.reply() },
@@ -272,6 +272,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 async function loadServices(registry: Registry, addresses: ServiceAddresses): Promise<void> {
   const { items } = await registry.cache.list();
   for (const { object } of items) addresses.load(object as KubeObject as Service);
+}
+
+/** The resources of the OpenAPI documents: the same list until the catalogue changes. */
+function describedResources(catalogue: ResourceCatalogue): () => readonly DescribedResource[] {
+  let generation = -1;
+  let described: readonly DescribedResource[] = [];
+  return () => {
+    if (generation === catalogue.generation) return described;
+    generation = catalogue.generation;
+    described = servedResources().filter((row) => catalogue.find(row.group, row.version, row.resource));
+    return described;
+  };
 }
 
 /** Endpoints of what is created, but never stored. */

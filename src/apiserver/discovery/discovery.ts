@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { apiVersionOf } from "../../api/object.ts";
+import type { ServedGroup } from "../../api/schema/served-resources.ts";
 import { methodNotSupported, pathNotFound } from "../../api/status-error.ts";
 import type { RequestContext } from "../filters/context.ts";
 import { acceptedTypes, wantsPretty } from "../http/accept.ts";
@@ -18,16 +19,24 @@ interface Document {
 }
 
 /**
- * The discovery documents below /api and /apis. Each is made on its first request and kept, as the catalogue does not
- * change. `serverAddress` gives `host:port`.
+ * The discovery documents below /api and /apis. Each is made on its first request and kept until the catalogue changes.
+ * `serverAddress` gives `host:port`.
  */
 export function discovery(
   catalogue: ResourceCatalogue,
   serverAddress: () => string,
 ): (context: RequestContext) => Promise<Reply> {
   const documents = new Map<string, Document>();
-  const groups = orderedGroups(catalogue.groups);
-  const core = catalogue.groups.filter(({ group }) => group === "");
+  let generation = -1;
+  let groups: readonly ServedGroup[] = [];
+  let core: readonly ServedGroup[] = [];
+  const refresh = () => {
+    if (generation === catalogue.generation) return;
+    generation = catalogue.generation;
+    documents.clear();
+    groups = orderedGroups(catalogue.groups);
+    core = catalogue.groups.filter(({ group }) => group === "");
+  };
 
   const aggregated = (root: string, version: "v2" | "v2beta1"): Document => {
     const value = groupDiscoveryList(catalogue, root === "/api" ? core : groups, version);
@@ -60,6 +69,7 @@ export function discovery(
     if (request.method !== "GET" && request.method !== "HEAD") {
       throw methodNotSupported({ resource: "discovery" }, info.verb);
     }
+    refresh();
     const path = request.path.replace(/\/+$/, "");
     const version = path === "/api" || path === "/apis" ? aggregatedVersion(request) : undefined;
     const key = `${path} ${version ?? ""}`;
