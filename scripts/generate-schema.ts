@@ -3,7 +3,8 @@
  * beside this file: `node scripts/generate-schema.ts FOLDER`. The output is committed; src/api/schema/schema.ts reads it.
  *
  * go-types.json holds what the API document does not say: the names of Go's named scalar types, which appear in error
- * messages, and the serialisation flags of kube-aggregator's types (found by reflection over the v0.36.3 modules).
+ * messages, and the serialisation flags of kube-aggregator's types; go-field-order.json the order of the fields in Go's
+ * structs where it is not that of the protobuf numbers (both found by reflection over the v0.36.3 modules).
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -40,6 +41,8 @@ interface Flags extends GoField {
   within?: string;
 }
 interface ProtoField extends GoField {
+  /** The number. */
+  n: number;
   t: string;
   inline?: 1;
 }
@@ -59,6 +62,7 @@ const definitions: Record<string, Schema> = read(join(source, "openapi-v2.json")
 const messages: Record<string, Record<string, ProtoField>> = read(join(source, "protobuf.json"));
 const facts: Record<string, Record<string, Facts>> = read(join(source, "enums-defaults.json"));
 const goTypes: Record<string, Record<string, GoField>> = read(join(import.meta.dirname, "go-types.json"));
+const goFieldOrder: Record<string, string> = read(join(import.meta.dirname, "go-field-order.json"));
 
 /** One letter per leaf type; the meanings are in schema.ts. */
 const LEAVES: Record<string, string> = {
@@ -124,8 +128,24 @@ function flagsOf(definition: string): Record<string, Flags> {
       else merged[name] = { ...field, type: merged[name]?.type, within: within.join(".") };
     }
   };
-  visit(definition.replace(/^io\.k8s\./, "k8s.io.").replace("apiextensions-apiserver", "apiextensions_apiserver"), []);
+  visit(messageOf(definition), []);
   return merged;
+}
+
+function messageOf(definition: string): string {
+  return definition.replace(/^io\.k8s\./, "k8s.io.").replace("apiextensions-apiserver", "apiextensions_apiserver");
+}
+
+/** The properties of a definition in the order of Go's struct, in which JSON is written. */
+function inGoOrder(definition: string, properties: Record<string, Schema>): [string, Schema][] {
+  const byNumber = (message: string): string[] =>
+    Object.entries(messages[message] ?? {})
+      .sort(([, a], [, b]) => a.n - b.n)
+      .flatMap(([name, field]) => (field.inline ? byNumber(field.t) : [name]));
+  const known = goFieldOrder[definition]?.split(" ") ?? byNumber(messageOf(definition));
+  // The type of an object comes first, and has no number.
+  const rank = (name: string) => known.indexOf(name) - (known.includes(name) || name !== "kind" ? 0 : 1);
+  return Object.entries(properties).sort(([a], [b]) => rank(a) - rank(b));
 }
 
 function fieldCode(definition: string, name: string, schema: Schema, required: boolean, flags: Flags): string {
@@ -163,7 +183,7 @@ for (const [definition, schema] of Object.entries(definitions)) {
   packages[packageName] = prefix;
   const flags = flagsOf(definition);
   const struct = [schema["x-kubernetes-map-type"] === "atomic" ? "a" : ""];
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+  for (const [name, property] of inGoOrder(definition, schema.properties ?? {})) {
     const required = schema.required?.includes(name) ?? false;
     // The type of an object is inlined, and has no message of its own.
     const flag = flags[name] ?? (name === "apiVersion" || name === "kind" ? { oe: 1 } : {});

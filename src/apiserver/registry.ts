@@ -1,6 +1,8 @@
+import { inMemberOrder } from "../api/codec/member-order.ts";
 import { jsonEqual } from "../api/json-equal.ts";
 import { apiVersionOf, type UnknownObject } from "../api/object.ts";
 import type { ResourceDefinition } from "../api/resource-definition.ts";
+import { type StructType, schemaOf } from "../api/schema/schema.ts";
 import { alreadyExists, notFound, StatusError, type Subject } from "../api/status-error.ts";
 import type { DeleteOptions, ObjectMeta } from "../api/types/meta.v1.ts";
 import type { Clock } from "../base/clock.ts";
@@ -54,6 +56,7 @@ export class Registry {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #strategy: Strategy;
+  readonly #schema: StructType | undefined;
 
   constructor(options: RegistryOptions) {
     this.definition = options.definition;
@@ -66,6 +69,7 @@ export class Registry {
     this.subject = { group: type.group, resource: type.resource };
     this.served = new ServedForm({ kind: type.kind, apiVersion: apiVersionOf(type) });
     this.#strategy = new Strategy(options.definition, this.#hooks, options.clock);
+    this.#schema = schemaOf(type);
   }
 
   /** One object; see ResourceCache.get. Throws a 404 where there is none. */
@@ -97,10 +101,13 @@ export class Registry {
   }
 
   async #createOnce(object: UnknownObject, base: string, request: WriteRequest): Promise<CachedObject> {
-    const metadata = object.metadata as ObjectMeta;
-    this.#warnOwners(metadata, request);
-    const attributes = this.#attributes("CREATE", object, undefined, metadata.name ?? "", metadata.namespace, request);
+    const given = object.metadata as ObjectMeta;
+    this.#warnOwners(given, request);
+    const attributes = this.#attributes("CREATE", object, undefined, given.name ?? "", given.namespace, request);
     await admit(this.#admission, attributes);
+    // Admission may have replaced it.
+    object.metadata ??= {};
+    const { metadata } = object;
     if (base !== "" && !metadata.name) metadata.name = generateName(base, this.#random);
     initialMetadata(metadata, this.#strategy.tracksGeneration, this.#clock.now(), this.#random);
     this.#warnOwners(metadata, request);
@@ -110,11 +117,12 @@ export class Registry {
       this.#strategy.prepareForCreate(object, request);
       await validateAdmission(this.#admission, { ...attributes, name: metadata.name ?? "" });
       const key = this.cache.key(metadata.name!, metadata.namespace);
+      const settled = this.#ordered(object);
       if (request.dryRun) {
         if (await this.cache.get(key)) throw alreadyExists(this.subject, metadata.name!);
-        return detachedObject(object);
+        return detachedObject(settled);
       }
-      const result = await this.cache.compareAndSwap(key, 0, storedBytes(object), object);
+      const result = await this.cache.compareAndSwap(key, 0, storedBytes(settled), settled);
       if (!result.swapped) throw alreadyExists(this.subject, metadata.name!);
       return result.written!;
     });
@@ -180,7 +188,8 @@ export class Registry {
 
     const attributes = this.#attributes("UPDATE", object, old, name, current.namespace, request);
     await admit(this.#admission, attributes);
-    this.#warnOwners(metadata, request);
+    object.metadata ??= {};
+    this.#warnOwners(object.metadata, request);
     const finish = this.#hooks.beginUpdate?.(object, old, request) ?? nothingToFinish;
     return this.#finishing(finish, async () => {
       this.#strategy.prepareForUpdate(object, old, request);
@@ -193,8 +202,9 @@ export class Registry {
         return { done: detachedObject(object, removed.revision) };
       }
       if (unchanged(object, old)) return { done: current };
-      if (request.dryRun) return { done: detachedObject(object, current.revision) };
-      const result = await this.cache.compareAndSwap(current.key, current.revision, storedBytes(object), object);
+      const settled = this.#ordered(object);
+      if (request.dryRun) return { done: detachedObject(settled, current.revision) };
+      const result = await this.cache.compareAndSwap(current.key, current.revision, storedBytes(settled), settled);
       return result.swapped ? { done: result.written! } : { current: result.current };
     });
   }
@@ -299,6 +309,11 @@ export class Registry {
     return { items: list.items, resourceVersion: list.resourceVersion };
   }
 
+  /** As it is written: in upstream's order of members, whoever put them there. */
+  #ordered(object: UnknownObject): UnknownObject {
+    return this.#schema ? inMemberOrder(object, this.#schema) : object;
+  }
+
   #warnOwners(metadata: ObjectMeta, request: WriteRequest): void {
     const warning = dropDuplicateOwners(metadata);
     if (warning) request.warn(warning);
@@ -312,11 +327,12 @@ export class Registry {
     namespace: string | undefined,
     request: WriteRequest,
   ): AdmissionAttributes {
-    const { subresource, options, dryRun, user } = request;
+    const { subresource, options, dryRun, user, requested, annotate } = request;
     const { type } = this.definition;
     return {
       operation,
       type,
+      requested,
       subresource,
       namespace: namespace || undefined,
       name,
@@ -326,6 +342,7 @@ export class Registry {
       dryRun,
       user,
       warn: (text) => request.warn(text),
+      annotate,
     };
   }
 

@@ -2,6 +2,7 @@ import { apiVersionOf, parseApiVersion, type UnknownObject } from "../object.ts"
 import { type StructType, schemaOf } from "../schema/schema.ts";
 import { badRequest } from "../status-error.ts";
 import { JsonSyntaxError, parseJson, type WrittenKeys } from "./json-text.ts";
+import { inMemberOrder } from "./member-order.ts";
 import { DecodeError, normalize } from "./normalize.ts";
 
 /** What a request's body must be. */
@@ -56,7 +57,8 @@ export async function decode(
   const { parseYaml, YamlError } = await import("./yaml.ts");
   try {
     const { value, repeated } = parseYaml(Buffer.from(body).toString());
-    return decodeParsed(value, expected, fieldValidation, { strictErrors: repeated, body });
+    const decoded = decodeParsed(value, expected, fieldValidation, { strictErrors: repeated, body });
+    return { ...decoded, object: inMemberOrder(decoded.object, schemaFor(expected)) };
   } catch (error) {
     if (error instanceof YamlError) throw unrecognized(expected, error.message, body);
     throw error;
@@ -71,7 +73,8 @@ async function decodeProtobuf(body: Uint8Array, expected: Expected): Promise<Dec
     const { apiVersion, kind, raw } = openEnvelope(body);
     actual = actualKind({ apiVersion, kind }, expected);
     checkKind(actual, expected, schemaFor(expected));
-    return { object: decodeMessage(apiVersionOf(expected), expected.kind, raw), warnings: [] };
+    const object = decodeMessage(apiVersionOf(expected), expected.kind, raw);
+    return { object: inMemberOrder(object, schemaFor(expected)), warnings: [] };
   } catch (error) {
     if (error instanceof ProtobufError || error instanceof DecodeError) throw refusal(error, actual, expected, body);
     throw error;

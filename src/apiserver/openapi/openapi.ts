@@ -18,7 +18,7 @@ const PROTOBUF_TYPES = [
 const YEAR_SECONDS = 365 * 24 * 3600;
 
 /** To be raised with every change of how documents are written: clients keep them by their hash. A test reminds of it. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /**
  * The OpenAPI documents: `/openapi/v2` (JSON and gnostic's protobuf), the index `/openapi/v3`, and a document per group

@@ -93,7 +93,8 @@ export class Definitions {
     const definition: JsonSchema = { type: "object" };
     const fields = [...type.fields.values()];
     if (fields.length > 0) {
-      definition.properties = Object.fromEntries(fields.map((field) => [field.name, this.#field(field)]));
+      const sorted = fields.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      definition.properties = Object.fromEntries(sorted.map((field) => [field.name, this.#field(field)]));
     }
     const required = fields.filter((field) => field.required).map((field) => field.name);
     if (required.length > 0) definition.required = required;
