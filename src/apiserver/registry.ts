@@ -105,9 +105,9 @@ export class Registry {
     this.#warnOwners(given, request);
     const attributes = this.#attributes("CREATE", object, undefined, given.name ?? "", given.namespace, request);
     await admit(this.#admission, attributes);
-    // Admission may have replaced it.
-    object.metadata ??= {};
-    const { metadata } = object;
+    // Admission may have replaced the metadata.
+    settleNamespace(object, attributes.namespace ?? "");
+    const metadata = object.metadata as ObjectMeta;
     if (base !== "" && !metadata.name) metadata.name = generateName(base, this.#random);
     initialMetadata(metadata, this.#strategy.tracksGeneration, this.#clock.now(), this.#random);
     this.#warnOwners(metadata, request);

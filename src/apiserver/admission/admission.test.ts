@@ -26,6 +26,7 @@ import { virtualClock } from "../../base/virtual-clock.ts";
 import { newCertificateRequest, newKeyPair } from "../../base/x509.ts";
 import { alwaysAllow, alwaysDeny } from "../authorization/union.ts";
 import { type MemoryLookup, memoryLookup } from "../lookup.fixture.ts";
+import { admit } from "../registry/admission-chain.ts";
 import { run, type WriteOptions, write } from "./attributes.fixture.ts";
 import { admissionPlugins, missingPlugins, type PluginServices } from "./plugins.ts";
 
@@ -135,7 +136,7 @@ test("NamespaceLifecycle tells the cause in a form that controllers look for", a
   const c = cluster("NamespaceLifecycle");
   c.lookup.put(namespaces, { ...named("ending"), status: { phase: "Terminating" } });
   const { attributes } = write(configMaps, { object: named("a", { namespace: "ending" }) });
-  const error = await Promise.resolve(c.plugin.admit!(attributes)).catch((reason: unknown) => reason);
+  const error = await admit([c.plugin], attributes).catch((reason: unknown) => reason);
   assert.ok(error instanceof StatusError);
   const cause = {
     reason: "NamespaceTerminating",

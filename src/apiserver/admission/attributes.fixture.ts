@@ -1,6 +1,7 @@
 import type { KubeObject, ResourceType, UnknownObject } from "../../api/object.ts";
 import type { UserInfo } from "../../api/user.ts";
 import { cloneJson } from "../../base/clone.ts";
+import { admit } from "../registry/admission-chain.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";
 
 export interface WriteOptions {
@@ -44,7 +45,7 @@ export async function run(
   const { attributes, warnings } = write(type, options);
   const handled = plugin.handles(attributes);
   if (handled) {
-    await plugin.admit?.(attributes);
+    await admit([plugin], attributes);
     await plugin.validate?.(attributes);
   }
   return { object: attributes.object ?? {}, warnings, handled };

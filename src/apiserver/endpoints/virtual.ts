@@ -19,6 +19,7 @@ export function createVirtual(virtual: VirtualResource): (request: ResourceReque
     const attributes: AdmissionAttributes = {
       operation: "CREATE",
       type: resource.type,
+      kind: expected,
       subresource: subresource?.name,
       namespace: namespace || undefined,
       name: name || (object.metadata?.name ?? ""),

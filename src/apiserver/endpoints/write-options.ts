@@ -66,10 +66,11 @@ export function writeOptions(request: ResourceRequest, kind: Kind, apply = false
 
 /** What the registry is told about a write. */
 export function writeRequest(request: ResourceRequest, options: UnknownObject, dryRun: boolean): WriteRequest {
-  const { context, subresource } = request;
+  const { context, subresource, resource } = request;
   return {
     user: context.user,
     subresource: subresource?.name,
+    ...(resource.isStorageVersion ? {} : { requested: resource.type }),
     dryRun,
     options,
     warn: (text) => void context.warnings.push(text),

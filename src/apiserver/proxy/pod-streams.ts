@@ -169,6 +169,7 @@ export async function admitConnect(request: ResourceRequest, options: UnknownObj
   const attributes = {
     operation: "CONNECT" as const,
     type: resource.type,
+    kind: { group: "", version: "v1", kind: String(options.kind) },
     subresource: subresource?.name,
     namespace: namespace || undefined,
     name,
