@@ -26,7 +26,6 @@ await build({
   target: "node24",
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: true,
   legalComments: "linked",
   // CommonJS packages inside an ES module bundle still call require for Node's own modules.
   banner: {
