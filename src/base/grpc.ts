@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import type { MessageCodec } from "./protobuf-schema.ts";
 
@@ -83,6 +85,11 @@ export class GrpcError extends Error {
     this.code = code;
     this.method = method;
   }
+
+  /** Whether there was no connection to send the request over: the server cannot have seen it. */
+  get neverSent(): boolean {
+    return this.code === "unavailable" && /^(No connection established|Name resolution failed)/.test(this.message);
+  }
 }
 
 export interface DialOptions {
@@ -92,6 +99,10 @@ export interface DialOptions {
   tls?: { ca?: Buffer; key?: Buffer; cert?: Buffer };
   /** The largest message accepted, in bytes; default 16 MiB, as containerd's and CRI clients'. */
   maxMessageBytes?: number;
+  /** Asks an idle or silent server for a sign of life every so often, and gives the connection up without one. */
+  keepalive?: { everyMs: number; timeoutMs: number };
+  /** How much the server may send ahead, in bytes, on the connection and each stream. Default: HTTP/2's 64 KiB. */
+  windowBytes?: number;
 }
 
 /**
@@ -100,19 +111,26 @@ export interface DialOptions {
  */
 export function dialGrpc(target: string, options: DialOptions = {}): GrpcChannel {
   const limit = options.maxMessageBytes ?? 16 * 1024 * 1024;
+  const address = addressOf(target);
   const client = new grpc.Client(
     target,
-    options.tls
-      ? grpc.credentials.createSsl(options.tls.ca ?? null, options.tls.key ?? null, options.tls.cert ?? null)
-      : grpc.credentials.createInsecure(),
+    options.tls ? tlsCredentials(options.tls, address) : grpc.credentials.createInsecure(),
     {
       // Servers written in Go refuse the escaped socket path that would otherwise be sent as the authority.
       ...(target.startsWith("unix:") ? { "grpc.default_authority": "localhost" } : {}),
+      ...(address ? { "grpc.ssl_target_name_override": "localhost" } : {}),
       "grpc.max_receive_message_length": limit,
       "grpc.max_send_message_length": limit,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 2000,
       "grpc.enable_http_proxy": 0,
+      ...(options.keepalive
+        ? {
+            "grpc.keepalive_time_ms": options.keepalive.everyMs,
+            "grpc.keepalive_timeout_ms": options.keepalive.timeoutMs,
+          }
+        : {}),
+      ...(options.windowBytes ? { "grpc-node.flow_control_window": options.windowBytes } : {}),
     },
   );
   const metadataOf = (call?: CallOptions) => {
@@ -206,6 +224,25 @@ export function dialGrpc(target: string, options: DialOptions = {}): GrpcChannel
     },
     close: () => client.close(),
   };
+}
+
+/** The IP address of a target that is one. */
+function addressOf(target: string): string | undefined {
+  const host = /^\[?([0-9a-fA-F:.]+?)\]?:\d+$/.exec(target)?.[1];
+  return host !== undefined && isIP(host) !== 0 ? host : undefined;
+}
+
+/** An address must not be sent as the server's name, so another one is sent, and the address checked instead. */
+function tlsCredentials(
+  { ca, key, cert }: NonNullable<DialOptions["tls"]>,
+  address: string | undefined,
+): grpc.ChannelCredentials {
+  return grpc.credentials.createSsl(
+    ca ?? null,
+    key ?? null,
+    cert ?? null,
+    address ? { checkServerIdentity: (_, certificate) => checkServerIdentity(address, certificate) } : {},
+  );
 }
 
 /** A cancelled stream reports its own cancellation as an error event, which nobody is left to hear. */

@@ -1,7 +1,7 @@
 import { compareBytes, prefixEnd, SortedMap } from "../base/sorted-map.ts";
 import { countPast, rewind, scanPast } from "./past.ts";
 import type { Entry, ListOptions, ListResult, Store, StoreEvent, SwapResult, Watch, WatchHandlers } from "./store.ts";
-import { CompactedError, FutureRevisionError } from "./store.ts";
+import { CompactedError, FutureRevisionError, refuseTimeToLive } from "./store.ts";
 
 interface Watching {
   readonly prefix: string;
@@ -96,8 +96,9 @@ export function memoryStore(): Store {
       assertOpen();
       return live.count(prefix, prefixEnd(prefix));
     },
-    async compareAndSwap(key, expected, value): Promise<SwapResult> {
+    async compareAndSwap(key, expected, value, options): Promise<SwapResult> {
       assertOpen();
+      refuseTimeToLive(options);
       const previous = live.get(key);
       if ((previous?.modRevision ?? 0) !== expected) return { swapped: false, revision, current: previous };
       if (value === null && !previous) return { swapped: true, revision, entry: undefined };
@@ -129,6 +130,19 @@ export function memoryStore(): Store {
       if (to <= compacted) return;
       log = log.slice(to - compacted);
       compacted = to;
+    },
+    expires: false,
+    async status() {
+      assertOpen();
+      let bytes = 0;
+      live.scan("", undefined, ({ value }) => {
+        bytes += value.length;
+        return undefined;
+      });
+      return { revision, bytes, bytesInUse: bytes, backend: "memory" };
+    },
+    async defragment() {
+      assertOpen();
     },
     async close() {
       closed = true;

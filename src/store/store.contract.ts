@@ -365,6 +365,38 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       assert.equal(past.entries.filter((entry) => entry.modRevision > revision - 3).length, 0);
     });
 
+    on("tells how large it is, and keeps everything when space is given back", async (store) => {
+      for (let i = 0, mod = 0; i < 200; i++) mod = await put(store, "/d/k", `${i}`.repeat(2000), mod);
+      await put(store, "/d/other", "x");
+      const revision = await store.revision();
+      await store.compact(revision);
+      await store.defragment();
+      const status = await store.status();
+      assert.equal(status.revision, revision);
+      assert.ok(status.bytes >= status.bytesInUse && status.bytesInUse > 0);
+      assert.notEqual(status.backend, "");
+      assert.equal(text((await store.get("/d/k")).entry?.value), "199".repeat(2000));
+      assert.equal(await put(store, "/d/next", "y"), revision + 1);
+      assert.equal((await store.list("/d/")).count, 3);
+    });
+
+    on("removes by itself what was given a time to live, or refuses to", async (store) => {
+      if (!store.expires) {
+        await assert.rejects(store.compareAndSwap("/t", 0, bytes("x"), { timeToLiveMs: 1000 }), RangeError);
+        assert.equal((await store.get("/t")).entry, undefined);
+        return;
+      }
+      const seen = collect(store, "/t/", 0);
+      const written = await store.compareAndSwap("/t/short", 0, bytes("x"), { timeToLiveMs: 1000 });
+      const kept = await store.compareAndSwap("/t/kept", 0, bytes("x"), { timeToLiveMs: 1000 });
+      assert.ok(written.swapped && kept.swapped);
+      await put(store, "/t/kept", "for good", kept.revision);
+      await seen.until((events) => events.some((event) => event.entry === undefined));
+      const gone = seen.events.find((event) => event.entry === undefined)!;
+      assert.deepEqual([gone.key, gone.previous?.modRevision], ["/t/short", written.revision]);
+      assert.equal(text((await store.get("/t/kept")).entry?.value), "for good");
+    });
+
     on("after close everything rejects", async (store) => {
       await put(store, "/k", "1");
       await store.close();

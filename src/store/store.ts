@@ -20,9 +20,10 @@ export interface Store {
    * Writes `value` if the key's modRevision is `expected` (0: the key must not exist); `value` null deletes. Resolves
    * only when the write is durable. On a mismatch nothing is written and the current entry is returned instead.
    * Deleting a key that does not exist (`expected` 0) succeeds without taking a revision. `value` is shared: it is in the
-   * events and the result, and must not be changed afterwards.
+   * events and the result, and must not be changed afterwards. A rejection leaves open whether it was written, where the
+   * connection to the store was lost meanwhile.
    */
-  compareAndSwap(key: string, expected: number, value: Uint8Array | null): Promise<SwapResult>;
+  compareAndSwap(key: string, expected: number, value: Uint8Array | null, options?: SwapOptions): Promise<SwapResult>;
   /**
    * The changes under `prefix` after revision `after` (0: from now on), until `signal` is aborted or the watch is
    * closed. `onEvents` gets non-empty batches in order; one revision's events are never split over batches.
@@ -31,8 +32,20 @@ export interface Store {
   watch(prefix: string, after: number, handlers: WatchHandlers, options?: WatchOptions): Watch;
   /** Drops history up to and including `revision`; reads and watches from before it throw CompactedError afterwards. */
   compact(revision: number): Promise<void>;
+  /** Whether the store removes entries by itself that were written with a time to live. */
+  readonly expires: boolean;
+  status(): Promise<StoreStatus>;
+  /** Gives the space of what was compacted back to the disk. Reads and writes may have to wait for it. */
+  defragment(): Promise<void>;
   /** Flushes and releases everything. Later calls reject. */
   close(): Promise<void>;
+  /**
+   * Where values are encrypted below: whether a key's value would be stored otherwise if the same were written again, by a
+   * newer key or another cipher.
+   */
+  stale?(key: string): Promise<boolean>;
+  /** Why `value`, which this store has handed out, is not what was written: it can't be decrypted. */
+  unreadable?(value: Uint8Array): Error | undefined;
 }
 
 /** A live key. The value's bytes are shared: never change them. */
@@ -68,6 +81,23 @@ export interface ListResult {
   more: boolean;
   /** How many keys lie in the whole range, from `from` on. */
   count: number;
+}
+
+export interface SwapOptions {
+  /**
+   * The entry is deleted (an event like any other) when it was not written again for so long, or a little longer. Only
+   * where `expires`; others throw a RangeError.
+   */
+  timeToLiveMs?: number;
+}
+
+export interface StoreStatus {
+  revision: number;
+  /** How much the store takes on its disk (of the member that was asked), and how much of that holds data. */
+  bytes: number;
+  bytesInUse: number;
+  /** What stands behind it, for people: `etcd 3.5.21 at https://10.0.0.1:2379`. */
+  backend: string;
 }
 
 export type SwapResult =
@@ -125,4 +155,17 @@ export class StoreUnavailableError extends Error {
     super(message, options);
     this.name = "StoreUnavailableError";
   }
+}
+
+/** The store refused a request for a reason of its own, in its own words, which clients are shown as they are. */
+export class StoreRefusedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StoreRefusedError";
+  }
+}
+
+/** For the stores that keep no time of their own. */
+export function refuseTimeToLive(options: SwapOptions | undefined): void {
+  if (options?.timeToLiveMs !== undefined) throw new RangeError("this store does not remove entries by itself");
 }

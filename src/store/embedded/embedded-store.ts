@@ -5,6 +5,7 @@ import {
   type Entry,
   type ListOptions,
   type ListResult,
+  refuseTimeToLive,
   type Store,
   type StoreEvent,
   StoreUnavailableError,
@@ -186,9 +187,10 @@ export async function embeddedStore(options: EmbeddedStoreOptions): Promise<Stor
     },
     list: (prefix, asked = {}) => list(prefix, asked),
     count: (prefix) => call("count", { prefix }),
-    compareAndSwap: (key, expected, value) =>
+    compareAndSwap: (key, expected, value, asked) =>
       new Promise((resolve, reject) => {
         if (ended) return reject(ended);
+        refuseTimeToLive(asked);
         queue.push({ key, expected, value, resolve, reject });
         // Not at once, so that writes of the same turn share a commit.
         committing ??= Promise.resolve().then(commit);
@@ -198,6 +200,9 @@ export async function embeddedStore(options: EmbeddedStoreOptions): Promise<Stor
       return watching.add(prefix, after, handlers, previous);
     },
     compact: (to) => call("compact", { revision: to }),
+    expires: false,
+    status: async () => ({ revision, ...(await call("status", undefined)), backend: `embedded (${path})` }),
+    defragment: () => call("defragment", undefined),
     close() {
       closing ??= (async () => {
         if (ended) return;

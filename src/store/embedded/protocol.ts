@@ -14,6 +14,9 @@ export interface Calls {
   history: { ask: HistoryQuery; answer: { events: StoreEvent[]; through: number; revision: number } };
   /** Answered when all that was compacted has been dropped; other requests are served meanwhile. */
   compact: { ask: { revision: number }; answer: undefined };
+  status: { ask: undefined; answer: { bytes: number; bytesInUse: number } };
+  /** Nothing else is served meanwhile. */
+  defragment: { ask: undefined; answer: undefined };
   close: { ask: undefined; answer: undefined };
 }
 export type CallName = keyof Calls;

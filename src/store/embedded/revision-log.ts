@@ -35,6 +35,10 @@ export interface RevisionLog {
   compact(revision: number): void;
   /** Drops a portion of what was compacted, in one transaction; false where nothing is left to drop. */
   sweep(): boolean;
+  /** The size of the file with its journal left aside, and how much of it holds data. */
+  size(): { bytes: number; bytesInUse: number };
+  /** Writes the file anew without the space that nothing needs any more. Takes as much again on the disk for a while. */
+  defragment(): void;
   close(): void;
 }
 
@@ -246,6 +250,16 @@ function revisionLog(db: Database): RevisionLog {
       });
       swept = to;
       return true;
+    },
+    size() {
+      const number = (name: string) => db.prepare(`PRAGMA ${name}`).get()![name] as number;
+      const page = number("page_size");
+      const pages = number("page_count");
+      return { bytes: pages * page, bytesInUse: (pages - number("freelist_count")) * page };
+    },
+    defragment() {
+      db.exec("VACUUM");
+      db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     },
     close: () => db.close(),
   };

@@ -60,6 +60,10 @@ function serve(log: RevisionLog): void {
       case "compact":
         log.compact(request.ask.revision);
         return sweep();
+      case "status":
+        return log.size();
+      case "defragment":
+        return log.defragment();
       case "close":
         log.close();
         return owner.remove();
