@@ -131,7 +131,7 @@ export class Registry {
   /**
    * Writes what `change` makes of the stored object, trying again while others write in between. An object that
    * `change` gives a resource version must still be the newest (409); one without is taken where the kind allows it.
-   * An unchanged object is not written. `create` allows to create what does not exist.
+   * An unchanged object is not written, unless it would be encrypted otherwise now. `create` allows to create what does not exist.
    */
   async update(
     name: string,
@@ -176,8 +176,11 @@ export class Registry {
     request: WriteRequest,
   ): Promise<{ done: CachedObject } | { current: CachedObject | undefined }> {
     const old = current.object;
-    const object = await change(old);
-    if (object === old) return { done: current };
+    let object = await change(old);
+    if (object === old) {
+      if (!(await this.cache.stale(current.key))) return { done: current };
+      object = cloneJson(old);
+    }
     object.metadata ??= {};
     const { metadata } = object;
     const oldMetadata = old.metadata as ObjectMeta;
@@ -201,7 +204,7 @@ export class Registry {
         await this.#hooks.afterDelete?.(object);
         return { done: detachedObject(object, removed.revision) };
       }
-      if (unchanged(object, old)) return { done: current };
+      if (unchanged(object, old) && !(await this.cache.stale(current.key))) return { done: current };
       const settled = this.#ordered(object);
       if (request.dryRun) return { done: detachedObject(settled, current.revision) };
       const result = await this.cache.compareAndSwap(current.key, current.revision, storedBytes(settled), settled);

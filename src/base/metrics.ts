@@ -18,6 +18,8 @@ export interface MetricsRegistry {
 export interface Family<S> {
   /** The series of these label values (in the order of the labels); the same values give the same series. */
   with(...values: string[]): S;
+  /** Forgets all series, for a label whose old values mean nothing any more. */
+  clear(): void;
 }
 export interface Counter {
   add(amount?: number): void;
@@ -63,6 +65,7 @@ export function metricsRegistry(): MetricsRegistry {
         }
         return found;
       },
+      clear: () => series.clear(),
     };
     families.set(name, {
       header: `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`,

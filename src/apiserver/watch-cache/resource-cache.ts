@@ -159,6 +159,7 @@ export function openResourceCache(parts: CacheParts): FedCache {
       if (loaded && progress.revision < result.revision) await progress.reach(result.revision, WAIT_MS);
       return { swapped: true, revision: result.revision, written: versionOf(result.entry) };
     },
+    stale: (key) => store.stale?.(key) ?? false,
   };
   /** The cached version of `entry`; one of its own where the cache has another one by now. */
   const versionOf = (entry: Entry | undefined): Version | undefined => {

@@ -119,6 +119,8 @@ export interface ResourceCache {
     value: Uint8Array | null,
     object?: UnknownObject,
   ): Promise<CompareAndSwapResult>;
+  /** Whether an object should be written again though nothing of it has changed. See Store.stale. */
+  stale(key: string): Promise<boolean> | false;
 }
 
 export type CompareAndSwapResult =

@@ -1,4 +1,5 @@
 import type { UnknownObject } from "../../api/object.ts";
+import { internalError } from "../../api/status-error.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { CompactedError, type Store, type StoreEvent, type Watch } from "../../store/store.ts";
@@ -6,7 +7,7 @@ import { HISTORY_LIMITS, type HistoryLimits } from "./history.ts";
 import { MemoBudget } from "./memo.ts";
 import { Progress } from "./progress.ts";
 import { type FedCache, openResourceCache } from "./resource-cache.ts";
-import type { Attributes, WatchCaches } from "./watch-cache.ts";
+import type { Attributes, ResourceCacheOptions, WatchCaches } from "./watch-cache.ts";
 
 export interface WatchCachesOptions {
   store: Store;
@@ -105,7 +106,7 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
         resource,
         reading: {
           prefix,
-          decode: resource.decode ?? decodeJson,
+          decode: readable(store, resource.decode ?? decodeJson),
           attributes: resource.attributes ?? metadataAttributes,
           memo,
           given,
@@ -138,6 +139,17 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
     },
   };
 }
+
+/** As `decode`, but says so of a value that the store could not decrypt. */
+function readable(store: Store, decode: Decode): Decode {
+  if (!store.unreadable) return decode;
+  return (value, key) => {
+    const problem = store.unreadable!(value);
+    if (problem) throw internalError(problem);
+    return decode(value, key);
+  };
+}
+type Decode = NonNullable<ResourceCacheOptions["decode"]>;
 
 const decodeJson = (value: Uint8Array): UnknownObject =>
   JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8"));
