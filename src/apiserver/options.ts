@@ -3,6 +3,7 @@ import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE } from "./allocators/
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
 import { REQUEST_DEADLINE_MS } from "./filters/deadline.ts";
 import { MAX_MUTATING, MAX_READING } from "./filters/max-in-flight.ts";
+import { storeFlags } from "./store-flags.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -11,8 +12,7 @@ const HOUR_MS = 3_600_000;
  * range is kubeadm's, requests are authorized (upstream's default allows everything), and bootstrap tokens are accepted.
  */
 export const apiServerFlags = {
-  "data-dir": { kind: "string", description: "the directory of the embedded store" },
-  "etcd-servers": { kind: "list", description: "not supported yet: use --data-dir" },
+  ...storeFlags,
   "bind-address": { kind: "string", default: "0.0.0.0", description: "the address to listen on" },
   "secure-port": { kind: "integer", default: 6443, description: "the port to serve HTTPS on" },
   "advertise-address": {

@@ -84,8 +84,14 @@ test("the server runs from its flags until it is asked to stop", async () => {
 
 test("flags that can't be used are refused by name", async () => {
   for (const [given, message] of [
-    [{ "etcd-servers": ["http://127.0.0.1:2379"] }, /--etcd-servers is not supported yet: use --data-dir/],
-    [{ "data-dir": undefined }, /--data-dir is required/],
+    [{ "etcd-servers": ["http://127.0.0.1:2379"] }, /--data-dir and --etcd-servers exclude each other/],
+    [{ "data-dir": undefined }, /--data-dir \(the embedded store\) or --etcd-servers is required/],
+    [{ "etcd-cafile": "x" }, /--etcd-cafile needs --etcd-servers/],
+    [{ "etcd-servers": ["https://a:1"], "data-dir": undefined, "etcd-keyfile": "x" }, /need each other/],
+    [{ "etcd-servers-overrides": ["/events#https://a:1"] }, /--etcd-servers-overrides is not supported/],
+    [{ "etcd-count-metric-poll-period": 60_000 }, /--etcd-count-metric-poll-period is not supported/],
+    [{ "storage-media-type": "application/vnd.kubernetes.protobuf" }, /only application\/json/],
+    [{ "storage-backend": "etcd2" }, /only etcd3/],
     [{ "allow-privileged": false }, /--allow-privileged=false is not supported/],
     [{ "advertise-address": undefined, "bind-address": "0.0.0.0" }, /--advertise-address is required/],
     [{ "advertise-address": "127.0.0.1" }, /loopback address/],

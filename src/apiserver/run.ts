@@ -7,24 +7,24 @@ import type { Store } from "../store/store.ts";
 import type { ListenOptions } from "./http/listener.ts";
 import type { apiServerFlags } from "./options.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";
+import { type StoreSettings, storeSettings } from "./store-flags.ts";
 
 type Values = FlagValues<typeof apiServerFlags>;
 
 export interface RunApiServerOptions extends Pick<Machine, "clock" | "random" | "network" | "files"> {
   logger: Logger;
   flags: Values;
-  /** Opens the embedded store in a directory. */
-  openStore(directory: string): Promise<Store>;
+  openStore(settings: StoreSettings): Promise<Store>;
 }
 
 /** Serves until `signal` is aborted. Rejects for flags that can't be used, and where the port or the store can't be had. */
 export async function runApiServer(options: RunApiServerOptions, signal: AbortSignal): Promise<void> {
   const { clock, random, network, files, logger, flags } = options;
-  const directory = checkFlags(flags);
+  const stored = checkFlags(flags);
   const read = async (path: string | undefined) => (path ? await files.readFile(path, "utf8") : undefined);
   const settings = await serverSettings(flags, read);
   const listen = await listenSettings(flags, read);
-  const store = await options.openStore(directory);
+  const store = await options.openStore(stored);
   try {
     const { clientCa } = listen;
     const server = createApiServer({
@@ -48,15 +48,13 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
   }
 }
 
-/** Refuses what is not supported; returns the directory of the store. */
-function checkFlags(flags: Values): string {
-  if (flags["etcd-servers"])
-    throw new Error("--etcd-servers is not supported yet: use --data-dir for the embedded store");
-  if (!flags["data-dir"]) throw new Error("--data-dir is required: the directory of the embedded store");
+/** Refuses what is not supported; returns where the store is. */
+function checkFlags(flags: Values): StoreSettings {
+  const settings = storeSettings(flags);
   if (!flags["allow-privileged"])
     throw new Error("--allow-privileged=false is not supported: use Pod Security admission");
   checkRuntimeConfig(flags["runtime-config"] ?? []);
-  return flags["data-dir"];
+  return settings;
 }
 
 /** What is asked to be served must be served already, and nothing can be switched off. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { StorePlace } from "../apiserver/store-flags.ts";
 import type { Machine } from "../base/machine.ts";
 import { type AddressPlan, addressPlan, nodeAddresses } from "./addresses.ts";
 import { type ClusterCertificates, clusterCertificates } from "./certificates.ts";
@@ -27,6 +28,8 @@ export interface Cluster {
   readonly apiAddresses: readonly string[];
   /** The name of the kubeconfig's context. */
   readonly context: string;
+  /** Where the API's objects are. */
+  readonly store: StorePlace;
   logFile(process: string): string;
   certificates(): Promise<ClusterCertificates>;
 }
@@ -57,6 +60,7 @@ export function cluster(machine: Machine, record: ClusterRecord, hostAddress: st
     serverForNodes: `https://${apiAddress}:${record.apiPort}`,
     apiAddresses: ["127.0.0.1", apiAddress],
     context: `knarr-${record.name}`,
+    store: record.etcd ?? { directory: place.store },
     logFile: (process) => join(place.logs, `${process}.log`),
     certificates: () =>
       clusterCertificates({

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { UserInfo } from "../api/user.ts";
 import { createApiServer } from "../apiserver/server.ts";
+import { COMPACTION_INTERVAL_MS } from "../apiserver/store-flags.ts";
 import { sleep } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Machine } from "../base/machine.ts";
@@ -31,11 +32,14 @@ export async function runControlPlane(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random, network, files } = machine;
-  const { record, layout, plan } = cluster;
+  const { record, plan } = cluster;
   const certificates = await cluster.certificates();
   const [serviceAccountKey, store] = await Promise.all([
     files.readFile(certificates.serviceAccountKeyFile, "utf8"),
-    openStore(layout.store, { clock, logger: logger("store") }),
+    openStore(
+      { place: cluster.store, compactionIntervalMs: COMPACTION_INTERVAL_MS },
+      { ...machine, logger: logger("store") },
+    ),
   ]);
   const issuer = "https://kubernetes.default.svc.cluster.local";
   const server = createApiServer({
@@ -105,7 +109,7 @@ export async function runControlPlane(
         ),
       ),
       watchOver(
-        runControllerManager({ clock, random, certificates, asUser, logger: logger("kube-controller-manager") }, until),
+        runControllerManager({ clock, random, rootCa: certificates.authority, asUser, logger: logger("kube-controller-manager") }, until),
       ),
     ]);
     if (failed.signal.aborted) throw failed.signal.reason;

@@ -1,6 +1,10 @@
 import { join } from "node:path";
+import type { StorePlace } from "../apiserver/store-flags.ts";
 import { type Files, isNotFound } from "../base/files.ts";
 import { RECORDS } from "./layout.ts";
+
+/** An etcd cluster, with the absolute paths of the PEM files that it takes. */
+export type EtcdPlace = Extract<StorePlace, { etcdServers: unknown }>;
 
 /** What is remembered of a cluster between its runs, so that `up` and `down` find it by its name. */
 export interface ClusterRecord {
@@ -10,6 +14,8 @@ export interface ClusterRecord {
   readonly slot: number;
   readonly apiPort: number;
   readonly onHost: boolean;
+  /** Where the objects are, if not in the cluster's own directory. */
+  readonly etcd?: EtcdPlace;
   /** The kubeconfig that carries the cluster's context. */
   readonly kubeconfig: string;
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { jsonEqual } from "../api/json-equal.ts";
 import { sleep } from "../base/clock.ts";
 import type { Machine } from "../base/machine.ts";
 import type { ProcessIdentity } from "../base/processes.ts";
@@ -10,7 +11,7 @@ import { checkName, layout } from "./layout.ts";
 import { hostRoutes, nodeNetwork } from "./network/node-network.ts";
 import type { ProcessName, StartedProcess } from "./processes.ts";
 import type { Progress } from "./readiness.ts";
-import { type ClusterRecord, readRecord, readRecords, writeRecord } from "./record.ts";
+import { type ClusterRecord, type EtcdPlace, readRecord, readRecords, writeRecord } from "./record.ts";
 
 export interface UpOptions {
   name: string;
@@ -23,6 +24,8 @@ export interface UpOptions {
   /** Absent: as it was, or 6443 for a new cluster where no other has it. */
   apiPort?: number;
   onHost?: boolean;
+  /** Absent: as it was, or the cluster's own store. */
+  etcd?: EtcdPlace;
   /** How this program is started: the Node binary and the script. */
   program: readonly [string, string];
   /** This process. */
@@ -143,7 +146,16 @@ async function settle(machine: Machine, options: UpOptions): Promise<ClusterReco
   const ports = new Set(others.map((other) => other.apiPort));
   let apiPort = options.apiPort ?? present?.apiPort;
   if (apiPort === undefined) for (apiPort = DEFAULT_API_PORT; ports.has(apiPort); ) apiPort++;
-  return { name: options.name, dataDir, slot, apiPort, onHost, kubeconfig: options.kubeconfig };
+  const etcd = options.etcd ?? present?.etcd;
+  // Its members may change; that it is the same etcd can't be seen from here.
+  const moved = present && options.etcd && options.etcd.etcdPrefix !== present.etcd?.etcdPrefix;
+  if (moved) {
+    throw new Error(
+      `cluster ${options.name} has its objects in ${present.etcd ? `etcd below ${present.etcd.etcdPrefix}` : "its own store"}; make a new cluster, and move them with knarr store snapshot and knarr store restore`,
+    );
+  }
+  const kept = etcd ? { etcd } : {};
+  return { name: options.name, dataDir, slot, apiPort, onHost, kubeconfig: options.kubeconfig, ...kept };
 }
 
 /** The addresses are in the stored Services: the data keeps its slot, also where the record of the cluster was lost. */
@@ -165,6 +177,11 @@ async function keptSlot(
 
 /** Options that a running cluster can't follow are refused, not ignored. */
 function refuseChanges(options: UpOptions, record: ClusterRecord): void {
+  if (options.etcd && !jsonEqual(options.etcd, record.etcd)) {
+    throw new Error(
+      `cluster ${record.name} is running with other options of etcd; stop it first: knarr down --name ${record.name}`,
+    );
+  }
   const present = { dataDir: layout(record.name, record.dataDir).data, apiPort: record.apiPort, onHost: record.onHost };
   for (const [key, flag] of [
     ["dataDir", "--data-dir"],

@@ -132,7 +132,7 @@ test("flags that are unknown, malformed or not supported are refused, each in on
   };
   await refused([...serverFlags(), "--no-such-flag=1"], /unknown option '--no-such-flag=1'/);
   await refused([...serverFlags(), "--request-timeout=soon"], /invalid duration/);
-  await refused([...serverFlags(), "--etcd-servers=http://127.0.0.1:2379"], /etcd-servers/);
+  await refused([...serverFlags(), "--etcd-servers=http://127.0.0.1:2379"], /etcd-servers exclude each other/);
   await refused(
     [...serverFlags(), `--data-dir=${path("other")}`, "--enable-admission-plugins=NoSuchPlugin"],
     /NoSuchPlugin/,

@@ -13,7 +13,7 @@ export function define(program: Command, context: Context): void {
     flags: apiServerFlags,
     run: (flags, { logger, signal }) =>
       runApiServer(
-        { ...machine, flags, logger, openStore: (directory) => openStore(directory, { clock: machine.clock, logger }) },
+        { ...machine, flags, logger, openStore: (settings) => openStore(settings, { ...machine, logger }) },
         signal,
       ),
   });

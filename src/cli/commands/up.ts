@@ -6,8 +6,9 @@ import { down } from "../../cluster/down.ts";
 import { up } from "../../cluster/up.ts";
 import { UserError } from "../console.ts";
 import type { Context } from "../context.ts";
+import { type EtcdOptions, etcdOptions, etcdPlace } from "../etcd-options.ts";
 
-interface Flags {
+interface Flags extends EtcdOptions {
   name: string;
   dataDir?: string;
   kubeconfig?: string;
@@ -17,8 +18,7 @@ interface Flags {
 }
 
 export function define(program: Command, context: Context): void {
-  program
-    .command("up")
+  etcdOptions(program.command("up"))
     .description("Start a cluster in the background; returns when the API is ready, the node is Ready and DNS answers.")
     .option("--name <name>", "the cluster's name; several run side by side", "default")
     .option("--data-dir <directory>", "where the cluster keeps its data (default: /var/lib/knarr/NAME)")
@@ -32,6 +32,7 @@ export function define(program: Command, context: Context): void {
 async function run(flags: Flags, context: Context): Promise<void> {
   const { machine, console, environment, workingDirectory } = context;
   const own = flags.kubeconfig !== undefined;
+  const etcd = etcdPlace(flags, workingDirectory);
   const kubeconfig = own ? resolve(workingDirectory, flags.kubeconfig!) : userKubeconfig(environment);
   const { cluster, alreadyRunning } = await up(
     machine,
@@ -42,6 +43,7 @@ async function run(flags: Flags, context: Context): Promise<void> {
       ownKubeconfig: own,
       ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
       ...(flags.onHost === undefined ? {} : { onHost: flags.onHost }),
+      ...(etcd === undefined ? {} : { etcd }),
       program: context.program,
       pid: context.pid,
       signal: context.stopRequested,

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "../../base/clock.ts";
 import { type DuplexCall, dialGrpc, type GrpcChannel, GrpcError, type GrpcMethod } from "../../base/grpc.ts";
 import type { Logger } from "../../base/logger.ts";
+import { parseEndpoint } from "./endpoint.ts";
 import { explain, isPassing } from "./failure.ts";
 
 export interface EtcdConnectionOptions {
@@ -130,13 +131,3 @@ const HANGING = new GrpcError("deadline-exceeded", "", "");
 
 const pem = <K extends string>(name: K, text: string | undefined) =>
   (text === undefined ? {} : { [name]: Buffer.from(text) }) as { [N in K]?: Buffer };
-
-/** `host:port` of an endpoint, and whether it speaks TLS. Throws a RangeError for what is none. */
-export function parseEndpoint(endpoint: string): { target: string; secure: boolean } {
-  const match = /^(https?):\/\/(\[[0-9a-fA-F:]+\]|[^:/[\]]+)(?::(\d{1,5}))?\/?$/.exec(endpoint);
-  if (!match) {
-    throw new RangeError(`${JSON.stringify(endpoint)} is not an endpoint of etcd: expected https://HOST:PORT`);
-  }
-  const [, scheme, host, port = "2379"] = match;
-  return { target: `${host}:${port}`, secure: scheme === "https" };
-}
