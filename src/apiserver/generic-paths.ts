@@ -7,6 +7,8 @@ export interface PathRoute {
   /** `/version`; with `below`, also everything under it. */
   readonly path: string;
   readonly below?: boolean;
+  /** Left out of the index. */
+  readonly unlisted?: boolean;
   readonly serve: Endpoint;
 }
 

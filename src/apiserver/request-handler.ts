@@ -44,6 +44,7 @@ export function requestHandler(options: {
       auditId: given && given.length <= AUDIT_ID_LIMIT && /^[\x21-\x7e]+$/.test(given) ? given : random.uuid(),
       user: ANONYMOUS,
       warnings: [],
+      responseHeaders: {},
     };
     let reply: Reply;
     running++;
@@ -92,6 +93,12 @@ function isGone(error: unknown, request: ApiRequest): boolean {
 }
 
 function finished(reply: Reply, context: RequestContext): Reply {
-  const headers = { "audit-id": context.auditId, "cache-control": "no-cache, private", ...reply.headers };
+  const { auditId, responseHeaders } = context;
+  const headers = {
+    "audit-id": auditId,
+    "cache-control": "no-cache, private",
+    ...responseHeaders,
+    ...reply.headers,
+  };
   return withWarnings({ ...reply, headers }, context.warnings);
 }

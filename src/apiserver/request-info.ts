@@ -104,3 +104,8 @@ const LONG_RUNNING_SUBRESOURCES = new Set(["attach", "exec", "proxy", "log", "po
 export function isLongRunning(info: RequestInfo): boolean {
   return info.isResource && (LONG_RUNNING_VERBS.has(info.verb) || LONG_RUNNING_SUBRESOURCES.has(info.subresource));
 }
+
+const READING_VERBS = new Set(["get", "list", "watch"]);
+
+/** Whether a request only reads, for the limits and metrics that tell reading from writing. */
+export const isReading = (info: RequestInfo) => READING_VERBS.has(info.verb);

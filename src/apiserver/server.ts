@@ -31,6 +31,7 @@ import { chain, type Endpoint, type Filter } from "./filters/context.ts";
 import { REQUEST_DEADLINE_MS, requestDeadline } from "./filters/deadline.ts";
 import { impersonation } from "./filters/impersonation.ts";
 import { type InFlight, MAX_MUTATING, MAX_READING, maxInFlight } from "./filters/max-in-flight.ts";
+import { fairness } from "./flowcontrol/fairness.ts";
 import { type PathRoute, pathRoutes } from "./generic-paths.ts";
 import { health } from "./health.ts";
 import { inProcessTransport } from "./http/in-process.ts";
@@ -71,6 +72,8 @@ export interface ApiServerOptions {
   /** Requests at once, beyond which clients are told to wait; 0: no limit. */
   maxReadingRequests?: number;
   maxMutatingRequests?: number;
+  /** Whether requests are queued by priority level, the two limits together being the total. Default true. */
+  priorityAndFairness?: boolean;
   requestTimeoutMs?: number;
   /** After which a watch that names no timeout may end. Default: half an hour. */
   shortestWatchSeconds?: number;
@@ -158,7 +161,30 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   const checks = health((name, error) => logger.info("a health check failed", { name, error }));
   const inFlight: InFlight = { reading: 0, mutating: 0, longRunning: 0 };
-  const metrics = serverMetrics(metricsRegistry(), catalogue, inFlight);
+  const registry = metricsRegistry();
+  const metrics = serverMetrics(registry, catalogue, inFlight);
+  const limits = {
+    reading: options.maxReadingRequests ?? MAX_READING,
+    mutating: options.maxMutatingRequests ?? MAX_MUTATING,
+  };
+  const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_DEADLINE_MS;
+  const fair =
+    options.priorityAndFairness === false
+      ? undefined
+      : fairness({
+          clock,
+          random,
+          logger: logger.with({}, "flowcontrol"),
+          registry,
+          totalConcurrency: limits.reading + limits.mutating,
+          requestTimeoutMs,
+          stored: (group, resource) => {
+            const found = catalogue.stored({ group, resource });
+            return found?.opened ? { count: found.registry.cache.size, bytes: found.registry.cache.bytes } : undefined;
+          },
+          inFlight,
+          onRefused: () => {},
+        });
   const pod = () => registryOf(pods);
   const budget = () => registryOf(podDisruptionBudgets);
   const virtual = [
@@ -189,19 +215,25 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...["/healthz", "/livez", "/readyz"].map((path) => ({ path, below: true, serve: checks.handle })),
     { path: "/version", serve: async () => jsonReply(200, versionInfo()) },
     { path: "/metrics", serve: async () => metrics.reply() },
+    ...(fair?.routes ?? []),
     ...secured.documents.map(({ path, headers, body }) => ({
       path,
       serve: async () => ({ status: 200, headers: { ...headers }, body }),
     })),
   ];
-  const paths = pathRoutes(routes, () => routes.map(({ path }) => path));
+  const paths = pathRoutes(routes, () => routes.flatMap(({ path, unlisted }) => (unlisted ? [] : [path])));
   const endpoint: Endpoint = (context) => (context.info.isResource ? resources(context) : paths(context));
 
   const postStart = [
     ...bootstrapHooks({ ranges, advertise: options.advertise, clientCa: options.clientCa, clock, logger }),
+    ...(fair?.postStartHooks ?? []),
     ...(options.postStartHooks ?? []),
   ];
-  const starting = Promise.all([secured.start(), loadServices(registryOf(services), addresses)]);
+  const starting = Promise.all([
+    secured.start(),
+    loadServices(registryOf(services), addresses),
+    fair?.start(lookup),
+  ]);
   starting.catch((error) => logger.error("what is stored could not be read", { error }));
   const afterStart: Filter = async (context, next) => {
     await starting;
@@ -209,13 +241,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const filters: Filter[] = [
     afterStart,
-    requestDeadline(clock, options.requestTimeoutMs ?? REQUEST_DEADLINE_MS),
+    requestDeadline(clock, requestTimeoutMs),
     authentication(secured.authenticator),
     impersonation(secured.authorizer),
-    maxInFlight(
-      { reading: options.maxReadingRequests ?? MAX_READING, mutating: options.maxMutatingRequests ?? MAX_MUTATING },
-      inFlight,
-    ),
+    fair?.filter ?? maxInFlight(limits, inFlight),
     authorization(secured.authorizer),
   ];
   const { handle, idle } = requestHandler({ serve: chain(filters, endpoint), metrics, clock, random, logger });
@@ -263,6 +292,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       grace.dispose();
       ended.abort();
       secured.stop();
+      fair?.stop();
       caches.close();
     },
   };

@@ -28,7 +28,8 @@ export interface Gauge extends Counter {
   set(value: number): void;
 }
 export interface Histogram {
-  observe(value: number): void;
+  /** Counts `value`, or `times` observations of it: a histogram over time counts each value for as long as it lasted. */
+  observe(value: number, times?: number): void;
 }
 
 /** Content type of `render`. */
@@ -111,11 +112,11 @@ function histogram(bounds: readonly number[]): Histogram & Omit<Series, "labels"
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
   return {
-    observe(value) {
-      sum += value;
+    observe(value, times = 1) {
+      sum += value * times;
       let index = 0;
       while (index < bounds.length && value > bounds[index]!) index++;
-      counts[index]!++;
+      counts[index]! += times;
     },
     render(name, labels) {
       const prefix = labels && `${labels},`;

@@ -12,6 +12,10 @@ export interface RequestContext {
   user: UserInfo;
   /** Texts of the answer's Warning headers. */
   readonly warnings: string[];
+  /** Headers that filters add to the answer, be it a success or a failure. Names in lower case. */
+  readonly responseHeaders: Record<string, string | string[]>;
+  /** How long the request may take, from its arrival. Absent: as long as it likes. */
+  deadlineMs?: number;
 }
 
 /** The end of the chain: answers the request. Throws StatusErrors. */

@@ -12,6 +12,7 @@ export function requestDeadline(clock: Clock, limitMs: number): Filter {
     if (isLongRunning(context.info)) return next(context);
     const asked = context.request.query.get("timeout");
     const allowed = asked ? Math.min(limitMs, parseGoDuration(asked)) : limitMs;
+    context.deadlineMs = allowed;
     let cancel: () => void = () => {};
     const expired = new Promise<never>((_, reject) => {
       const timer = clock.after(allowed, () => reject(timeout("request did not complete within the allotted timeout")));

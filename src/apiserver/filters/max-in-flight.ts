@@ -1,6 +1,6 @@
-import { tooManyRequests } from "../../api/status-error.ts";
 import { MASTERS_GROUP } from "../authorization/union.ts";
-import { isLongRunning } from "../request-info.ts";
+import { tooManyRequestsReply } from "../http/status-reply.ts";
+import { isLongRunning, isReading } from "../request-info.ts";
 import type { Filter } from "./context.ts";
 
 /** Upstream's defaults of --max-requests-inflight and --max-mutating-requests-inflight. */
@@ -8,7 +8,6 @@ export const MAX_READING = 400;
 export const MAX_MUTATING = 200;
 /** What a refused client is told to wait. */
 const RETRY_AFTER_SECONDS = 1;
-const READING_VERBS = new Set(["get", "list", "watch"]);
 
 export interface InFlight {
   reading: number;
@@ -26,10 +25,10 @@ export function maxInFlight(limits: { reading: number; mutating: number }, inFli
     if (isLongRunning(context.info)) {
       kind = "longRunning";
     } else {
-      kind = READING_VERBS.has(context.info.verb) ? "reading" : "mutating";
+      kind = isReading(context.info) ? "reading" : "mutating";
       const limit = limits[kind];
       if (limit > 0 && inFlight[kind] >= limit && !context.user.groups.includes(MASTERS_GROUP)) {
-        throw tooManyRequests("Too many requests, please try again later.", RETRY_AFTER_SECONDS);
+        return tooManyRequestsReply(RETRY_AFTER_SECONDS);
       }
     }
     inFlight[kind]++;

@@ -27,6 +27,12 @@ export function textReply(status: number, text: string): Reply {
   };
 }
 
+/** What a client is told that comes when there is too much to do: text, as upstream's filters answer. */
+export function tooManyRequestsReply(retryAfterSeconds: number): Reply {
+  const reply = textReply(429, "Too many requests, please try again later.\n");
+  return { ...reply, headers: { ...reply.headers, "retry-after": String(retryAfterSeconds) } };
+}
+
 /** The Retry-After header that goes with a Status. */
 export function retryHeaders(status: Status): Record<string, string> {
   const seconds = status.details?.retryAfterSeconds;

@@ -46,6 +46,8 @@ export interface Loaded {
   readonly indexes: Map<string, FieldIndex>;
   /** Changes up to here were in the listing already. */
   readonly since: number;
+  /** What the present objects take. */
+  bytes: number;
 }
 
 /** How long a reader waits for a version that this server has not seen yet, as upstream. */
@@ -81,13 +83,18 @@ export function openResourceCache(parts: CacheParts): FedCache {
       const { entries, revision } = await store.list(prefix);
       if (early !== arrived) return undefined;
       const present = new SortedMap<Version>();
-      for (const entry of entries) present.set(entry.key, new Version(reading, entry));
+      let bytes = 0;
+      for (const entry of entries) {
+        present.set(entry.key, new Version(reading, entry));
+        bytes += entry.value.length;
+      }
       const state: Loaded = {
         present,
         history: new History(revision, parts.historyLimits),
         dispatcher: new Dispatcher(resource.indexedFields ?? []),
         indexes: new Map(),
         since: revision,
+        bytes,
       };
       for (const event of arrived) take(state, event);
       loaded = state;
@@ -107,6 +114,7 @@ export function openResourceCache(parts: CacheParts): FedCache {
     const current = event.entry && new Version(reading, event.entry);
     const previous = current ? state.present.set(event.key, current) : state.present.delete(event.key);
     if (!current && !previous) return;
+    state.bytes += (current?.value.length ?? 0) - (previous?.value.length ?? 0);
     const change = new Change(event.revision, event.key, previous, current);
     state.history.push(change, clock.monotonic());
     for (const index of state.indexes.values()) index.apply(change);
@@ -139,6 +147,9 @@ export function openResourceCache(parts: CacheParts): FedCache {
     key: (name, namespace) => (namespace ? `${prefix}${namespace}/${name}` : prefix + name),
     get size() {
       return loaded?.present.size ?? 0;
+    },
+    get bytes() {
+      return loaded?.bytes ?? 0;
     },
     get: async (key, notOlderThan) => (await read(notOlderThan)).present.get(key),
     async count(namespace) {

@@ -104,6 +104,8 @@ export interface ResourceCache {
   count(namespace?: string): Promise<number>;
   /** The present objects of the cache without waiting for anything; empty before the first use. For metrics. */
   readonly size: number;
+  /** How many bytes those objects take as they are stored. */
+  readonly bytes: number;
   /**
    * Watches. The stream is one ERROR event where the version is too old (410), or with sendInitialEvents too far ahead
    * (504), as upstream's is. Rejects only where the cache can't be loaded or the watch caches are closed.
