@@ -153,8 +153,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { authorizer } = secured;
   const quotas = () => ownClient().resource(resourceQuotas);
   const { tolerations } = options;
+  const registry = metricsRegistry();
+  const webhooks = network ? webhookCaller({ network, clock, random, lookup }) : unreachableWebhooks;
   const plugins = admissionPlugins(
-    { lookup, authorizer, clock, random, quotas, tolerations },
+    { lookup, authorizer, clock, random, quotas, tolerations, catalogue, webhooks, metrics: registry },
     options.admissionPlugins,
   );
   admission.push(...secured.admission, ...plugins);

@@ -1,9 +1,12 @@
 import type { ResourceQuota } from "../../api/types/core.v1.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { MetricsRegistry } from "../../base/metrics.ts";
 import type { Random } from "../../base/random.ts";
 import type { ResourceClient } from "../../client/client.ts";
 import type { Authorizer } from "../authorization.ts";
 import type { Lookup } from "../lookup.ts";
+import type { ResourceCatalogue } from "../resource-catalogue.ts";
+import type { WebhookCaller } from "../webhook/webhook-client.ts";
 import type { AdmissionPlugin } from "./admission.ts";
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from "./certificates.ts";
 import { defaultIngressClass, defaultStorageClass } from "./default-class.ts";
@@ -20,6 +23,8 @@ import { runtimeClass } from "./runtime-class.ts";
 import { serviceAccount } from "./service-account.ts";
 import { persistentVolumeClaimResize, storageObjectInUseProtection } from "./storage-protection.ts";
 import { taintNodesByCondition } from "./taint-nodes-by-condition.ts";
+import { mutatingAdmissionWebhook } from "./webhook/mutating.ts";
+import { validatingAdmissionWebhook } from "./webhook/validating.ts";
 
 /** What the plugins need from the server. */
 export interface PluginServices {
@@ -31,6 +36,9 @@ export interface PluginServices {
   readonly quotas: () => Pick<ResourceClient<ResourceQuota>, "updateStatus">;
   /** Upstream's --default-not-ready-toleration-seconds and --default-unreachable-toleration-seconds. */
   readonly tolerations?: DefaultTolerationOptions;
+  readonly catalogue: ResourceCatalogue;
+  readonly webhooks: WebhookCaller;
+  readonly metrics: MetricsRegistry;
 }
 
 /** Upstream's --enable-admission-plugins and --disable-admission-plugins. */
@@ -85,9 +93,9 @@ const PLUGINS: readonly Row[] = [
   { name: "JobValidation", on: true },
   { name: "PodResizeValidator", on: true, make: podResizeValidator },
   { name: "MutatingAdmissionPolicy", on: true },
-  { name: "MutatingAdmissionWebhook", on: true },
+  { name: "MutatingAdmissionWebhook", on: true, make: mutatingAdmissionWebhook },
   { name: "ValidatingAdmissionPolicy", on: true },
-  { name: "ValidatingAdmissionWebhook", on: true },
+  { name: "ValidatingAdmissionWebhook", on: true, make: validatingAdmissionWebhook },
   { name: "ResourceQuota", on: true, make: resourceQuota },
   { name: "AlwaysDeny", on: false },
 ];

@@ -155,6 +155,15 @@ export function webhookCaller(options: {
   };
 }
 
+/** A caller without a way out, for a server that was given no network. */
+export const unreachableWebhooks: WebhookCaller = {
+  async call(config, _body, { timeoutMs }) {
+    const { text } = urlOf(config, timeoutMs);
+    throw new WebhookError("unreachable", `Post ${JSON.stringify(text)}: the server was given no network`);
+  },
+  close: () => {},
+};
+
 interface Target {
   readonly protocol: "http" | "https";
   readonly host: string;
