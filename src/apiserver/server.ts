@@ -57,6 +57,7 @@ import { serverMetrics } from "./server-metrics.ts";
 import { versionInfo } from "./version.ts";
 import type { VirtualResource } from "./virtual-resource.ts";
 import { watchCaches } from "./watch-cache/watch-caches.ts";
+import { unreachableWebhooks, webhookCaller } from "./webhook/webhook-client.ts";
 
 export interface ApiServerOptions {
   /** Stays the caller's: `close` does not close it. */
@@ -163,7 +164,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   const checks = health((name, error) => logger.info("a health check failed", { name, error }));
   const inFlight: InFlight = { reading: 0, mutating: 0, longRunning: 0 };
-  const registry = metricsRegistry();
   const metrics = serverMetrics(registry, catalogue, inFlight);
   const limits = {
     reading: options.maxReadingRequests ?? MAX_READING,
@@ -234,6 +234,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const starting = Promise.all([
     secured.start(),
     loadServices(registryOf(services), addresses),
+    ...admission.map((plugin) => plugin.start?.()),
     fair?.start(lookup),
   ]);
   starting.catch((error) => logger.error("what is stored could not be read", { error }));
@@ -294,6 +295,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       grace.dispose();
       ended.abort();
       secured.stop();
+      for (const plugin of admission) plugin.stop?.();
+      webhooks.close();
       fair?.stop();
       caches.close();
     },
