@@ -21,7 +21,12 @@ export interface WatchCaches {
    * is read before the first use.
    */
   open(options: ResourceCacheOptions): ResourceCache;
-  /** Ends the watches of a resource and forgets it, for a custom resource that is no longer served. */
+  /**
+   * A further cache below a prefix, beside others: what it makes of the stored bytes is its own. For the versions of
+   * custom resources, whose definitions change. To be closed by who opened it, which ends its watches.
+   */
+  openView(options: ResourceCacheOptions): { readonly cache: ResourceCache; close(): void };
+  /** Ends the watches of a resource and forgets it. */
   drop(prefix: string): void;
   /** The newest store revision that all caches have taken in. */
   readonly revision: number;

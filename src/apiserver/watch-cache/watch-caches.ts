@@ -28,8 +28,8 @@ const RETRY_MS = { first: 100, most: 5_000 };
 export function watchCaches(options: WatchCachesOptions): WatchCaches {
   const { store, clock, logger } = options;
   const caches = new Map<string, FedCache>();
+  const views = new Map<string, Set<FedCache>>();
   const memo = new MemoBudget(options.memoBytes ?? 16 * 2 ** 20);
-  const given = new WeakMap<Uint8Array, UnknownObject>();
   const progress = new Progress(clock);
   let started: Promise<void> | undefined;
   let watch: Watch | undefined;
@@ -64,7 +64,9 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
     );
   };
   const take = (events: readonly StoreEvent[]) => {
-    for (const event of events) cacheOf(event.key)?.apply(event);
+    for (const event of events) {
+      for (const cache of cachesOf(event.key)) cache.apply(event);
+    }
     progress.advance(events.at(-1)!.revision);
   };
   /** The store's watch broke. It is taken up where it stopped; where the store has forgotten that, all begins anew on next use. */
@@ -74,7 +76,7 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
     watch = undefined;
     if (error instanceof CompactedError) {
       started = undefined; // before anything is loaded again
-      for (const cache of caches.values()) cache.reset();
+      for (const cache of everyCache()) cache.reset();
       return;
     }
     clock.after(retryMs, () => {
@@ -88,40 +90,62 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
   };
 
   /** Prefixes end in a slash, so only the beginnings of `key` up to one of its slashes have to be looked up. */
-  const cacheOf = (key: string): FedCache | undefined => {
+  const cachesOf = (key: string): Iterable<FedCache> => {
     for (let slash = key.indexOf("/", 1); slash > 0; slash = key.indexOf("/", slash + 1)) {
-      const cache = caches.get(key.slice(0, slash + 1));
-      if (cache) return cache;
+      const prefix = key.slice(0, slash + 1);
+      const cache = caches.get(prefix);
+      const viewing = views.get(prefix);
+      if (viewing) return cache ? [cache, ...viewing] : viewing;
+      if (cache) return [cache];
     }
-    return undefined;
+    return [];
+  };
+  const everyCache = (): FedCache[] => [...caches.values(), ...[...views.values()].flatMap((each) => [...each])];
+  const opened = (resource: ResourceCacheOptions): FedCache => {
+    const { prefix } = resource;
+    if (!/^\/.+\/$/.test(prefix)) throw new RangeError(`a prefix begins and ends with a slash: ${prefix}`);
+    return openResourceCache({
+      resource,
+      reading: {
+        prefix,
+        decode: readable(store, resource.decode ?? decodeJson),
+        attributes: resource.attributes ?? metadataAttributes,
+        memo,
+        given: new WeakMap(),
+        freeze: options.freeze ?? false,
+      },
+      store,
+      clock,
+      logger,
+      progress,
+      start,
+      watchBuffer: options.watchBuffer ?? 5_000,
+      historyLimits: { ...HISTORY_LIMITS, ...options.history },
+    });
   };
 
   return {
     open(resource) {
-      const { prefix } = resource;
-      if (!/^\/.+\/$/.test(prefix)) throw new RangeError(`a prefix begins and ends with a slash: ${prefix}`);
-      const known = caches.get(prefix);
+      const known = caches.get(resource.prefix);
       if (known) return known.cache;
-      const opened = openResourceCache({
-        resource,
-        reading: {
-          prefix,
-          decode: readable(store, resource.decode ?? decodeJson),
-          attributes: resource.attributes ?? metadataAttributes,
-          memo,
-          given,
-          freeze: options.freeze ?? false,
+      const made = opened(resource);
+      caches.set(resource.prefix, made);
+      return made.cache;
+    },
+    openView(resource) {
+      const made = opened(resource);
+      const { prefix } = resource;
+      const beside = views.get(prefix) ?? new Set();
+      beside.add(made);
+      views.set(prefix, beside);
+      return {
+        cache: made.cache,
+        close() {
+          made.close();
+          beside.delete(made);
+          if (beside.size === 0 && views.get(prefix) === beside) views.delete(prefix);
         },
-        store,
-        clock,
-        logger,
-        progress,
-        start,
-        watchBuffer: options.watchBuffer ?? 5_000,
-        historyLimits: { ...HISTORY_LIMITS, ...options.history },
-      });
-      caches.set(prefix, opened);
-      return opened.cache;
+      };
     },
     drop(prefix) {
       caches.get(prefix)?.close();
@@ -133,8 +157,9 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
     close() {
       closed = true;
       watch?.close();
-      for (const cache of caches.values()) cache.close();
+      for (const cache of everyCache()) cache.close();
       caches.clear();
+      views.clear();
       progress.fail(new Error("the watch caches are closed"));
     },
   };
