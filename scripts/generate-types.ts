@@ -127,6 +127,7 @@ const camel = (kind: string, plural: string) => {
 const taken = new Map<string, string>();
 const typeImports = new Map<string, string[]>();
 let constants = "";
+let kinds = "";
 for (const resource of resources) {
   const { group, version, kind, plural, namespaced } = resource;
   const file = kindFile(resource);
@@ -138,6 +139,7 @@ for (const resource of resources) {
   taken.set(name, plural);
   const alias = `${kind}_${file.replace(/\W/g, "_")}`;
   typeImports.set(file, [...(typeImports.get(file) ?? []), `${kind} as ${alias}`]);
+  kinds += `  ${JSON.stringify(`${group === "" ? version : `${group}/${version}`}/${kind}`)}: ${alias};\n`;
   constants += `export const ${name}: ResourceType<${alias}> = ${JSON.stringify({ group, version, resource: plural, kind, namespaced })};\n`;
 }
 let importLines = "";
@@ -146,5 +148,9 @@ for (const [file, names] of typeImports)
 writeFileSync(
   join(output, "resource-types.ts"),
   `${header}${importLines}import type { ResourceType } from "./object.ts";\n\n${constants}`,
+);
+writeFileSync(
+  join(output, "types/kinds.ts"),
+  `${header}${importLines.replaceAll("./types/", "./")}\n/** The built-in kinds, by apiVersion and kind. */\nexport interface Kinds {\n${[...new Set(kinds.split("\n"))].join("\n")}}\n`,
 );
 console.log(`${files.size} type files, ${taken.size} resource types`);

@@ -16,6 +16,7 @@ const ROOMS: Record<string, readonly string[]> = {
   scheduler: ["client", "api", "base"],
   cloud: ["client", "api", "base"],
   kubelet: ["client", "api", "base"],
+  simulator: ["client", "api", "base"],
   proxy: ["client", "api", "base"],
   dns: ["client", "api", "base"],
   metrics: ["client", "api", "base"],

@@ -1,10 +1,10 @@
-import { leases } from "../../api/resource-types.ts";
-import { isNotFound } from "../../api/status-error.ts";
-import type { Lease } from "../../api/types/coordination.v1.ts";
-import { type Clock, sleep } from "../../base/clock.ts";
-import type { Logger } from "../../base/logger.ts";
-import type { Client } from "../../client/client.ts";
-import { microTime } from "../../client/timestamps.ts";
+import { leases } from "../api/resource-types.ts";
+import { isNotFound } from "../api/status-error.ts";
+import type { Lease } from "../api/types/coordination.v1.ts";
+import { type Clock, sleep } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Client } from "./client.ts";
+import { microTime } from "./timestamps.ts";
 
 export const LEASE_NAMESPACE = "kube-node-lease";
 /** A lease is renewed when a quarter of its duration is over. */

@@ -109,7 +109,10 @@ export async function runControlPlane(
         ),
       ),
       watchOver(
-        runControllerManager({ clock, random, rootCa: certificates.authority, asUser, logger: logger("kube-controller-manager") }, until),
+        runControllerManager(
+          { clock, random, rootCa: certificates.authority, asUser, logger: logger("kube-controller-manager") },
+          until,
+        ),
       ),
     ]);
     if (failed.signal.aborted) throw failed.signal.reason;

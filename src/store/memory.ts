@@ -12,18 +12,24 @@ interface Watching {
   live: boolean;
 }
 
+export interface MemoryStoreOptions {
+  /** What is in it at first, as a list of another store gave it. Without a history: what was before is compacted. */
+  contents?: Pick<ListResult, "entries" | "revision">;
+}
+
 /**
  * A store that lives and dies with the process, for tests and simulations. History is the plain list of events since the
  * last compaction; a read at an older revision takes the present and undoes the events after that revision. Watchers
  * are called before the write that they see resolves.
  */
-export function memoryStore(): Store {
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const live = new SortedMap<Entry>();
   const watchings = new Set<Watching>();
   /** The events after `compacted`, one per revision: that of revision r is at index r - compacted - 1. */
   let log: StoreEvent[] = [];
-  let compacted = 1;
-  let revision = 1;
+  let compacted = options.contents?.revision ?? 1;
+  let revision = compacted;
+  for (const entry of options.contents?.entries ?? []) live.set(entry.key, entry);
   let delivering = false;
   let closed = false;
 
