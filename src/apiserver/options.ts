@@ -94,6 +94,8 @@ export const apiServerFlags = {
   "event-ttl": { kind: "duration", default: HOUR_MS, description: "how long events are kept" },
   "runtime-config": {
     kind: "list",
-    description: "API versions to serve or not: only those that are served may be true",
+    description:
+      "versions and resources to serve or not: api/all, api/beta, group/version, group/version/resource, =true|false",
   },
+  "feature-gates": { kind: "list", description: "features to turn on or off: Name=true|false" },
 } as const satisfies Flags;

@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { cloneJson } from "../base/clone.ts";
 import type { Random } from "../base/random.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission/admission.ts";
+import { type FeatureGates, featureGates } from "./feature-gates.ts";
 import { admit, validateAdmission } from "./registry/admission-chain.ts";
 import type { DeletionPlan } from "./registry/deletion.ts";
 import { detachedObject } from "./registry/detached-object.ts";
@@ -32,6 +33,8 @@ export interface RegistryOptions {
   admission: readonly AdmissionPlugin[];
   clock: Clock;
   random: Random;
+  /** The defaults unless given. */
+  features?: FeatureGates;
 }
 
 /**
@@ -68,7 +71,7 @@ export class Registry {
     const { type } = options.definition;
     this.subject = { group: type.group, resource: type.resource };
     this.served = new ServedForm({ kind: type.kind, apiVersion: apiVersionOf(type) });
-    this.#strategy = new Strategy(options.definition, this.#hooks, options.clock);
+    this.#strategy = new Strategy(options.definition, this.#hooks, options.clock, options.features ?? featureGates());
     this.#schema = schemaOf(type);
   }
 

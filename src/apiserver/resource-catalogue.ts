@@ -8,6 +8,7 @@ import {
 } from "../api/schema/served-resources.ts";
 import { comparePrecedence } from "../api/version-precedence.ts";
 import type { Registry } from "./registry.ts";
+import type { Serves } from "./runtime-config.ts";
 import { ServedResource, type Subresource } from "./served-resource.ts";
 
 /** Everything the server serves as a resource, by path and by what is stored. Custom resources come and go. */
@@ -38,12 +39,14 @@ export interface DynamicCatalogue extends ResourceCatalogue {
 }
 
 /**
- * The built-in resources: what the API data says is generally available, and has a definition. `open` makes the engine
- * of a stored resource; it is asked once for each, when the resource is first used.
+ * The built-in resources: those of the API data that `serves` says and that have a definition. What is not served is
+ * still found as `stored`, for the server's own use. `open` makes the engine of a stored resource; it is asked once for
+ * each, when the resource is first used.
  */
 export function builtInCatalogue(
   definitionOf: (group: string, resource: string) => ResourceDefinition | undefined,
   open: (definition: ResourceDefinition) => Registry,
+  serves: Serves = ({ version }) => /^v\d+$/.test(version),
 ): DynamicCatalogue {
   const registries = new Map<ResourceDefinition, Registry>();
   const openOnce = (definition: ResourceDefinition): Registry => {
@@ -55,7 +58,8 @@ export function builtInCatalogue(
     return registry;
   };
   const all: ServedResource[] = [];
-  for (const row of servedResources()) {
+  const unserved: ServedResource[] = [];
+  for (const row of servedResources(true)) {
     const definition = definitionOf(row.group, row.resource);
     if (!definition) continue;
     const { group, version, resource, kind, namespaced } = row;
@@ -63,22 +67,26 @@ export function builtInCatalogue(
     const storage = definition.type.group === group && definition.type.version === version;
     const conversion = storage ? undefined : definition.conversions?.[version];
     if (!storage && (conversion?.group ?? definition.type.group) !== group) continue;
-    all.push(
-      new ServedResource({
-        type,
-        definition,
-        conversion,
-        verbs: definition.verbs ?? row.verbs,
-        subresources: row.subresources.map(toSubresource),
-        open: () => openOnce(definition),
-      }),
-    );
+    const one = new ServedResource({
+      type,
+      definition,
+      conversion,
+      verbs: definition.verbs ?? row.verbs,
+      subresources: row.subresources.map(toSubresource),
+      open: () => openOnce(definition),
+    });
+    if (serves(row)) all.push(one);
+    else unserved.push(one);
   }
-  return dynamicCatalogue(all);
+  return dynamicCatalogue(all, unserved);
 }
 
-/** A catalogue of `fixed` resources and those that are put into it. */
-export function dynamicCatalogue(fixed: readonly ServedResource[]): DynamicCatalogue {
+/** A catalogue of `fixed` resources and those that are put into it; `unserved` ones are only found as stored. */
+export function dynamicCatalogue(
+  fixed: readonly ServedResource[],
+  unserved: readonly ServedResource[] = [],
+): DynamicCatalogue {
+  const hidden = contents(unserved).stored;
   const owners = new Map<string, readonly ServedResource[]>();
   let current = contents(fixed);
   let generation = 0;
@@ -97,7 +105,7 @@ export function dynamicCatalogue(fixed: readonly ServedResource[]): DynamicCatal
       return generation;
     },
     find: (group, version, resource) => current.paths.get(apiVersionOf({ group, version }))?.get(resource),
-    stored: ({ group, resource }) => current.stored.get(`${group}/${resource}`),
+    stored: ({ group, resource }) => current.stored.get(`${group}/${resource}`) ?? hidden.get(`${group}/${resource}`),
     groupVersion(group, version) {
       const found = current.paths.get(apiVersionOf({ group, version }));
       return found && [...found.values()];

@@ -1,11 +1,12 @@
-import { apiVersionOf } from "../api/object.ts";
 import { servedResources } from "../api/schema/served-resources.ts";
 import type { FlagValues } from "../base/flags.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Machine } from "../base/machine.ts";
 import type { Store } from "../store/store.ts";
+import { featureGates } from "./feature-gates.ts";
 import type { ListenOptions } from "./http/listener.ts";
 import type { apiServerFlags } from "./options.ts";
+import { runtimeConfig } from "./runtime-config.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";
 import { type StoreSettings, storeSettings } from "./store-flags.ts";
 
@@ -53,21 +54,7 @@ function checkFlags(flags: Values): StoreSettings {
   const settings = storeSettings(flags);
   if (!flags["allow-privileged"])
     throw new Error("--allow-privileged=false is not supported: use Pod Security admission");
-  checkRuntimeConfig(flags["runtime-config"] ?? []);
   return settings;
-}
-
-/** What is asked to be served must be served already, and nothing can be switched off. */
-export function checkRuntimeConfig(entries: readonly string[]): void {
-  const served = new Set(servedResources().map(apiVersionOf));
-  for (const entry of entries) {
-    const [key = "", value = "true"] = entry.split("=");
-    const on = value === "true";
-    if (!on && value !== "false") throw new Error(`--runtime-config: invalid value ${JSON.stringify(entry)}`);
-    const known = key === "api/ga" || served.has(key.replace(/^api\//, ""));
-    if (on && !known) throw new Error(`--runtime-config: ${key} is not served`);
-    if (!on && known) throw new Error(`--runtime-config: ${key} can't be switched off`);
-  }
 }
 
 type Read = (path: string | undefined) => Promise<string | undefined>;
@@ -84,7 +71,10 @@ async function serverSettings(
   const [certificate, key] = [flags["kubelet-client-certificate"], flags["kubelet-client-key"]];
   if (!certificate !== !key) throw new Error("--kubelet-client-certificate and --kubelet-client-key need each other");
   const maxExpiration = flags["service-account-max-token-expiration"];
+  const features = featureGates(flags["feature-gates"]);
   return {
+    features,
+    serves: runtimeConfig(flags["runtime-config"] ?? [], servedResources(true), features),
     externalAddress: `${address.includes(":") ? `[${address}]` : address}:${port}`,
     advertise: { address, port },
     security: {

@@ -25,6 +25,7 @@ import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
 import { expireObjects } from "./expiry.ts";
+import type { FeatureGates } from "./feature-gates.ts";
 import { authentication } from "./filters/authentication.ts";
 import { authorization } from "./filters/authorization.ts";
 import { chain, type Endpoint, type Filter } from "./filters/context.ts";
@@ -52,6 +53,7 @@ import { requestHandler } from "./request-handler.ts";
 import { cacheOptions } from "./resource-caches.ts";
 import { builtInCatalogue, type ResourceCatalogue } from "./resource-catalogue.ts";
 import { resourceEndpoints, type Verbs } from "./resource-endpoints.ts";
+import type { Serves } from "./runtime-config.ts";
 import { type SecurityOptions, security } from "./security.ts";
 import { serverMetrics } from "./server-metrics.ts";
 import { versionInfo } from "./version.ts";
@@ -96,6 +98,10 @@ export interface ApiServerOptions {
   kubeletClient?: KubeletClientOptions;
   /** PEM of the CAs that client certificates are verified against, for other components to know. See `listen`. */
   clientCa?: string;
+  /** Which resources are served in which versions. Default: all stable ones. */
+  serves?: Serves;
+  /** Default: as upstream's defaults. */
+  features?: FeatureGates;
   /** Freezes the objects that all share, so that whoever changes one is found out. For tests. */
   freeze?: boolean;
   /** Further things to put in place after the start. */
@@ -139,11 +145,24 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     "namespaces.": namespaceHooks,
     "services.": addresses.hooks(removeEndpoints),
   };
-  const catalogue = builtInCatalogue(resourceDefinition, (definition) => {
-    const cache = caches.open(cacheOptions(definition));
-    const { group, resource } = definition.type;
-    return new Registry({ definition, cache, hooks: hooks[`${resource}.${group}`], admission, clock, random });
-  });
+  const catalogue = builtInCatalogue(
+    resourceDefinition,
+    (definition) => {
+      const cache = caches.open(cacheOptions(definition));
+      const { group, resource } = definition.type;
+      const kindHooks = hooks[`${resource}.${group}`];
+      return new Registry({
+        definition,
+        cache,
+        hooks: kindHooks,
+        admission,
+        clock,
+        random,
+        features: options.features,
+      });
+    },
+    options.serves,
+  );
   const registryOf = (type: ResourceType<KubeObject>): Registry => {
     const found = catalogue.stored(type);
     if (!found) throw new RangeError(`no stored resource ${type.resource}.${type.group}`);
@@ -316,7 +335,7 @@ function describedResources(catalogue: ResourceCatalogue): () => readonly Descri
   return () => {
     if (generation === catalogue.generation) return described;
     generation = catalogue.generation;
-    described = servedResources().filter((row) => catalogue.find(row.group, row.version, row.resource));
+    described = servedResources(true).filter((row) => catalogue.find(row.group, row.version, row.resource));
     return described;
   };
 }

@@ -1,6 +1,7 @@
 /** The entries of `metadata.managedFields`: who owns which fields, by which kind of operation. */
 import type { KubeObject } from "../object.ts";
 import type { ManagedFieldsEntry } from "../types/meta.v1.ts";
+import { inElementOrder } from "./element-order.ts";
 import { difference, type FieldSet, isEmpty, parseFieldSet, setOfPath, union } from "./field-set.ts";
 
 export type Operation = "Apply" | "Update";
@@ -105,7 +106,7 @@ export function writeManagers(managers: readonly Manager[]): ManagedFieldsEntry[
       apiVersion: one.apiVersion,
       ...(one.time === undefined ? {} : { time: one.time }),
       fieldsType: "FieldsV1",
-      fieldsV1: one.fields as ManagedFieldsEntry["fieldsV1"],
+      fieldsV1: inElementOrder(one.fields) as ManagedFieldsEntry["fieldsV1"],
       ...(one.subresource === "" ? {} : { subresource: one.subresource }),
     };
   });

@@ -27,14 +27,17 @@ function validateLease({ spec = {} }: Lease): FieldError[] {
   if (leaseTransitions != null && leaseTransitions < 0) {
     errors.push(invalid("spec.leaseTransitions", leaseTransitions, NOT_NEGATIVE));
   }
-  if (strategy != null) {
-    // Upstream appends the field's name twice.
-    const path = "spec.strategy.strategy";
-    if (strategy.includes("/")) validateQualifiedName(strategy, path, errors);
-    else if (!STRATEGIES.includes(strategy)) errors.push(notSupported(path, strategy, STRATEGIES));
-  }
+  if (strategy != null) validateElectionStrategy(strategy, "spec.strategy", errors);
   if (preferredHolder && !strategy) {
     errors.push(forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined"));
   }
   return errors;
+}
+
+/** One of the known ways to elect, or one with the domain of who knows it. */
+export function validateElectionStrategy(strategy: string, field: string, errors: FieldError[]): void {
+  // Upstream appends the field's name twice.
+  const path = `${field}.strategy`;
+  if (strategy.includes("/")) validateQualifiedName(strategy, path, errors);
+  else if (!STRATEGIES.includes(strategy)) errors.push(notSupported(path, strategy, STRATEGIES));
 }

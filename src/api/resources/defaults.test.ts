@@ -221,7 +221,7 @@ test("defaults and preparation of the kinds", () => {
       {
         spec: {
           podManagementPolicy: "OrderedReady",
-          updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0, maxUnavailable: 1 } },
+          updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0 } },
           persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
         },
         status: { replicas: 0, availableReplicas: 0 },

@@ -18,6 +18,7 @@ import { horizontalPodAutoscaler } from "./autoscaling/horizontal-pod-autoscaler
 import { cronJob } from "./batch/cron-job.ts";
 import { job } from "./batch/job.ts";
 import { certificateSigningRequest } from "./certificates.ts";
+import { clusterTrustBundle } from "./cluster-trust-bundle.ts";
 import { lease } from "./coordination.ts";
 import { configMap, secret } from "./core/configuration.ts";
 import { endpoints } from "./core/endpoints.ts";
@@ -34,14 +35,18 @@ import { binding, componentStatus } from "./core/virtual.ts";
 import { persistentVolume, persistentVolumeClaim } from "./core/volume.ts";
 import { endpointSlice } from "./discovery.ts";
 import { flowSchema, priorityLevelConfiguration } from "./flowcontrol.ts";
+import { leaseCandidate } from "./lease-candidate.ts";
 import { ipAddress, serviceCIDR } from "./networking/addresses.ts";
 import { ingress } from "./networking/ingress.ts";
 import { ingressClass } from "./networking/ingress-class.ts";
 import { networkPolicy } from "./networking/network-policy.ts";
 import { runtimeClass } from "./node.ts";
+import { podGroup, workload } from "./pod-groups.ts";
 import { podDisruptionBudget } from "./policy.ts";
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./rbac.ts";
 import { deviceClass, resourceClaim, resourceClaimTemplate, resourceSlice } from "./resource/definitions.ts";
+import { deviceTaintRule } from "./resource/device-taint-rule.ts";
+import { resourcePoolStatusRequest } from "./resource/pool-status-request.ts";
 import { reviews } from "./review.ts";
 import { priorityClass } from "./scheduling.ts";
 import {
@@ -53,8 +58,11 @@ import {
   volumeAttributesClass,
 } from "./storage.ts";
 
+import { storageVersion } from "./storage-version.ts";
+import { storageVersionMigration } from "./storage-version-migration.ts";
+
 /**
- * Every GA resource of the API, once, in its storage version. Versions and groups that show the same objects in another
+ * Every resource of the API, once, in its storage version. Versions and groups that show the same objects in another
  * shape (autoscaling/v1, events.k8s.io/v1) are the `conversions` of the one that is stored.
  */
 export const resourceDefinitions: readonly ResourceDefinition[] = [
@@ -85,7 +93,9 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   cronJob,
   job,
   certificateSigningRequest,
+  clusterTrustBundle,
   lease,
+  leaseCandidate,
   endpointSlice,
   flowSchema,
   priorityLevelConfiguration,
@@ -104,13 +114,19 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   resourceClaim,
   resourceClaimTemplate,
   resourceSlice,
+  deviceTaintRule,
+  resourcePoolStatusRequest,
   priorityClass,
+  podGroup,
+  workload,
   csiDriver,
   csiNode,
   csiStorageCapacity,
   storageClass,
   volumeAttachment,
   volumeAttributesClass,
+  storageVersion,
+  storageVersionMigration,
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,
   validatingAdmissionPolicy,

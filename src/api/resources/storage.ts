@@ -20,6 +20,7 @@ import { define } from "./define.ts";
 import { deprecatedLabel, selectorWarnings } from "./deprecated-labels.ts";
 import { at, child } from "./field-errors.ts";
 import { canonical } from "./quantities.ts";
+import { sameShape } from "./same-shape.ts";
 import {
   validateAttachment,
   validateAttachmentCreate,
@@ -187,6 +188,7 @@ export const csiStorageCapacity = define<CSIStorageCapacity>({
 });
 
 export const volumeAttributesClass = define<VolumeAttributesClass>({
+  conversions: { v1beta1: sameShape("storage.k8s.io", "v1beta1", "v1") },
   type: volumeAttributesClasses,
   singular: "volumeattributesclass",
   validate: validateAttributesClass,

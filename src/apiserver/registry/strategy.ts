@@ -1,10 +1,12 @@
 import { jsonEqual } from "../../api/json-equal.ts";
 import type { UnknownObject } from "../../api/object.ts";
 import type { FieldError, ResourceDefinition, WriteContext } from "../../api/resource-definition.ts";
+import { dropDisabledFields } from "../../api/resources/gated-fields.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../../api/resources/object-meta.ts";
 import { conflict, invalid, type Subject } from "../../api/status-error.ts";
 import type { DeleteOptions, ObjectMeta } from "../../api/types/meta.v1.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { FeatureGates } from "../feature-gates.ts";
 import type { CachedObject } from "../watch-cache/watch-cache.ts";
 import { type DeletionPlan, planDeletion } from "./deletion.ts";
 import type { KindHooks } from "./kind-hooks.ts";
@@ -23,14 +25,16 @@ export class Strategy {
   readonly #hooks: KindHooks;
   readonly #subject: Subject;
   readonly #clock: Clock;
+  readonly #features: FeatureGates;
 
-  constructor(definition: ResourceDefinition, hooks: KindHooks, clock: Clock) {
+  constructor(definition: ResourceDefinition, hooks: KindHooks, clock: Clock, features: FeatureGates) {
     const { generation, hasStatus, type } = definition;
     this.tracksGeneration = generation ?? hasStatus ?? false;
     this.#definition = definition;
     this.#hooks = hooks;
     this.#subject = { group: type.group, resource: type.resource };
     this.#clock = clock;
+    this.#features = features;
   }
 
   /** Strategy and validation of a new object; throws a 422. */
@@ -38,6 +42,7 @@ export class Strategy {
     const definition = this.#definition;
     const context = this.#context(request);
     if (definition.hasStatus && !STATUS_AT_CREATION.has(definition.type.resource)) delete object["status"];
+    dropDisabledFields(definition.type, object, undefined, this.#features.enabled);
     definition.prepareForCreate?.(object, context);
     const { namespaced } = definition.type;
     const errors = [
@@ -59,6 +64,7 @@ export class Strategy {
     restrictToPart(object, old, subresource, definition.hasStatus ?? false);
     carryMetadata(metadata, oldMetadata);
     delete metadata.resourceVersion;
+    dropDisabledFields(definition.type, object, old, this.#features.enabled);
     const status = subresource === "status";
     if (status) definition.prepareForStatusUpdate?.(object, old, context);
     else definition.prepareForUpdate?.(object, old, context);

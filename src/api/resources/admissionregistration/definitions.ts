@@ -20,6 +20,7 @@ import type {
 } from "../../types/admissionregistration.v1.ts";
 import { ageColumn, column, nameColumn, selectorText } from "../columns.ts";
 import { define } from "../define.ts";
+import { sameShape } from "../same-shape.ts";
 import { resetMetadataForStatus } from "../status-metadata.ts";
 import {
   validateMutatingBinding,
@@ -123,7 +124,14 @@ export const validatingAdmissionPolicyBinding = define<ValidatingAdmissionPolicy
   unconditionalUpdate: false,
 });
 
+/** Before it became stable, mutation by policies had two versions of the same shape. */
+const BEFORE_STABLE = {
+  v1alpha1: sameShape("admissionregistration.k8s.io", "v1alpha1", "v1"),
+  v1beta1: sameShape("admissionregistration.k8s.io", "v1beta1", "v1"),
+};
+
 export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
+  conversions: BEFORE_STABLE,
   type: mutatingAdmissionPolicies,
   singular: "mutatingadmissionpolicy",
   validate: validateMutatingPolicy,
@@ -145,6 +153,7 @@ export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
 });
 
 export const mutatingAdmissionPolicyBinding = define<MutatingAdmissionPolicyBinding>({
+  conversions: BEFORE_STABLE,
   type: mutatingAdmissionPolicyBindings,
   singular: "mutatingadmissionpolicybinding",
   validate: validateMutatingBinding,

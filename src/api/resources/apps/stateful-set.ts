@@ -83,7 +83,6 @@ export const statefulSet = define<StatefulSet>({
     }
     if (updateStrategy.type === "RollingUpdate" && updateStrategy.rollingUpdate) {
       updateStrategy.rollingUpdate.partition ??= 0;
-      updateStrategy.rollingUpdate.maxUnavailable ??= 1;
     }
     spec.persistentVolumeClaimRetentionPolicy ??= {};
     spec.persistentVolumeClaimRetentionPolicy.whenDeleted ||= "Retain";

@@ -8,10 +8,14 @@ import { define } from "../define.ts";
 import { at, child, invalid, required } from "../field-errors.ts";
 import { parseCidr, validateCidr, validateIp } from "../ip-checks.ts";
 import { validateReferenceName } from "../reference-checks.ts";
+import { sameShape } from "../same-shape.ts";
 import { addProblems, IMMUTABLE } from "../value-checks.ts";
+
+const inBeta = { v1beta1: sameShape("networking.k8s.io", "v1beta1", "v1") };
 
 /** Who has an address: KEP-1880. The name is the address. */
 export const ipAddress = define<IPAddress>({
+  conversions: inBeta,
   type: ipAddresses,
   singular: "ipaddress",
   shortNames: ["ip"],
@@ -48,6 +52,7 @@ const CIDRS = "spec.cidrs";
 
 /** A range that cluster IPs are taken from. It may grow a second family, nothing else. */
 export const serviceCIDR = define<ServiceCIDR>({
+  conversions: inBeta,
   type: serviceCIDRs,
   singular: "servicecidr",
   columns: [

@@ -21,9 +21,11 @@ import {
   validateTemplateCreate,
   validateTemplateUpdate,
 } from "./claim-validation.ts";
+import { claimTemplateVersions, claimVersions, deviceClassVersions, sliceVersions } from "./old-versions.ts";
 import { validateSlice, validateSliceUpdate } from "./slice-validation.ts";
 
 export const deviceClass = define<DeviceClass>({
+  conversions: deviceClassVersions,
   type: deviceClasses,
   singular: "deviceclass",
   validate: validateDeviceClass,
@@ -32,6 +34,7 @@ export const deviceClass = define<DeviceClass>({
 });
 
 export const resourceClaim = define<ResourceClaim>({
+  conversions: claimVersions,
   type: resourceClaims,
   singular: "resourceclaim",
   validateCreate: validateClaimCreate,
@@ -51,6 +54,7 @@ export const resourceClaim = define<ResourceClaim>({
 });
 
 export const resourceClaimTemplate = define<ResourceClaimTemplate>({
+  conversions: claimTemplateVersions,
   type: resourceClaimTemplates,
   singular: "resourceclaimtemplate",
   validateCreate: validateTemplateCreate,
@@ -65,6 +69,7 @@ export const resourceClaimTemplate = define<ResourceClaimTemplate>({
 });
 
 export const resourceSlice = define<ResourceSlice>({
+  conversions: sliceVersions,
   type: resourceSlices,
   singular: "resourceslice",
   validate: validateSlice,
