@@ -109,7 +109,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const clocks = new Map<InProcessComponent, SkewedClock>(
     IN_PROCESS_COMPONENTS.map((component) => [component, skewedClock(clock)]),
   );
-  signingKey ??= generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" });
+  signingKey ??= generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
+    type: "pkcs8",
+    format: "pem",
+  }) as string;
   let parts: InProcess;
   const injected = faults({
     clock,
