@@ -2,9 +2,10 @@
  * Makes dist/: the CLI with everything in it, and the workers that run beside it, for Node 24. Programs that run from an
  * older bundle go on reading their own chunks: those stay for a while. `--clean` leaves nothing but the new bundle.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { gatherDescriptions } from "./descriptions.ts";
 
 /** How long the chunks of older bundles stay. */
 const KEEP_MS = 7 * 86_400_000;
@@ -34,6 +35,7 @@ await build({
   logLevel: "warning",
 });
 
+writeFileSync(join(fresh, "descriptions.json"), JSON.stringify(gatherDescriptions(join(root, "node_modules"))));
 if (process.argv.includes("--clean")) rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 // Chunks first: whoever reads the entry finds what it names. Each file is replaced in one step.

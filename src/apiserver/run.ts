@@ -16,6 +16,7 @@ export interface RunApiServerOptions extends Pick<Machine, "clock" | "random" | 
   logger: Logger;
   flags: Values;
   openStore(settings: StoreSettings): Promise<Store>;
+  descriptions?: ApiServerOptions["descriptions"];
 }
 
 /** Serves until `signal` is aborted. Rejects for flags that can't be used, and where the port or the store can't be had. */
@@ -31,6 +32,7 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
     const server = createApiServer({
       ...settings,
       ...(clientCa ? { clientCa } : {}),
+      descriptions: options.descriptions,
       store,
       clock,
       random,

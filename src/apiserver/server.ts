@@ -39,6 +39,7 @@ import { inProcessTransport } from "./http/in-process.ts";
 import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
 import { cacheLookup } from "./lookup.ts";
+import type { DescriptionTable } from "./openapi/descriptions.ts";
 import { openApiRoutes } from "./openapi/openapi.ts";
 import { bindingResources } from "./pod-binding.ts";
 import { evictionResource } from "./pod-eviction.ts";
@@ -98,6 +99,8 @@ export interface ApiServerOptions {
   kubeletClient?: KubeletClientOptions;
   /** PEM of the CAs that client certificates are verified against, for other components to know. See `listen`. */
   clientCa?: string;
+  /** Reads the descriptions that OpenAPI documents show. Absent: they show none. */
+  descriptions?: () => Promise<DescriptionTable | undefined>;
   /** Which resources are served in which versions. Default: all stable ones. */
   serves?: Serves;
   /** Default: as upstream's defaults. */
@@ -232,7 +235,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const routes: PathRoute[] = [
     { path: "/api", below: true, serve: describe },
     { path: "/apis", below: true, serve: describe },
-    ...openApiRoutes({ resources: described, clock }),
+    ...openApiRoutes({ resources: described, clock, descriptions: options.descriptions }),
     ...["/healthz", "/livez", "/readyz"].map((path) => ({ path, below: true, serve: checks.handle })),
     { path: "/version", serve: async () => jsonReply(200, versionInfo()) },
     { path: "/metrics", serve: async () => metrics.reply() },

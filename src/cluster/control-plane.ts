@@ -11,6 +11,7 @@ import { runScheduler } from "../scheduler/run.ts";
 import { clusterAddons } from "./addons.ts";
 import type { Cluster } from "./cluster.ts";
 import { runControllerManager } from "./controller-manager.ts";
+import { readDescriptions } from "./descriptions.ts";
 import { defaultValues } from "./flag-defaults.ts";
 import { openStore } from "./store.ts";
 
@@ -50,6 +51,7 @@ export async function runControlPlane(
     logger: logger("kube-apiserver"),
     externalAddress: `${cluster.apiAddresses[1]}:${record.apiPort}`,
     security: { serviceAccounts: { issuers: [issuer], signingKey: serviceAccountKey } },
+    descriptions: () => readDescriptions(files),
     kubeletClient: {
       certificate: certificates.kubeletClient.certificate,
       key: certificates.kubeletClient.key,

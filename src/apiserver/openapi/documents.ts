@@ -1,6 +1,7 @@
 /** The OpenAPI documents themselves, as functions of what is served. */
 import { apiVersionOf } from "../../api/object.ts";
 import type { ServedResource } from "../../api/schema/served-resources.ts";
+import type { Descriptions } from "./descriptions.ts";
 import {
   discoveryPath,
   groupName,
@@ -64,8 +65,8 @@ export function partsOf(resources: readonly ServedResource[]): Map<string, PathI
 }
 
 /** The one document of OpenAPI v2. */
-export function documentV2(resources: readonly ServedResource[]): JsonSchema {
-  const definitions = new Definitions(V2, groupVersionsOf(resources));
+export function documentV2(resources: readonly ServedResource[], descriptions?: Descriptions): JsonSchema {
+  const definitions = new Definitions(V2, groupVersionsOf(resources), descriptions);
   const shared = new Map<string, JsonSchema>();
   const paths: Record<string, JsonSchema> = {};
   const parameter = (one: Parameter): JsonSchema => {
@@ -116,8 +117,12 @@ export function documentV2(resources: readonly ServedResource[]): JsonSchema {
 }
 
 /** One part of OpenAPI v3. */
-export function documentV3(items: readonly PathItem[], resources: readonly ServedResource[]): JsonSchema {
-  const definitions = new Definitions(V3, groupVersionsOf(resources));
+export function documentV3(
+  items: readonly PathItem[],
+  resources: readonly ServedResource[],
+  descriptions?: Descriptions,
+): JsonSchema {
+  const definitions = new Definitions(V3, groupVersionsOf(resources), descriptions);
   const paths: Record<string, JsonSchema> = {};
   const parameter = ({ name, in: place, type }: Parameter): JsonSchema => ({
     name,

@@ -7,6 +7,7 @@ import type { RequestContext } from "../filters/context.ts";
 import type { PathRoute } from "../generic-paths.ts";
 import { acceptedTypes, covers, noneAcceptable } from "../http/accept.ts";
 import { type ApiRequest, header, type Reply } from "../http/exchange.ts";
+import type { DescriptionTable } from "./descriptions.ts";
 import { expiringDocuments } from "./expiring-documents.ts";
 
 const JSON_TYPE = "application/json";
@@ -24,10 +25,19 @@ export const FORMAT = 2;
  * The OpenAPI documents: `/openapi/v2` (JSON and gnostic's protobuf), the index `/openapi/v3`, and a document per group
  * version below it. They are written when asked for, from the resources served at that time, and kept only while in use.
  */
-export function openApiRoutes(options: { resources: () => readonly ServedResource[]; clock: Clock }): PathRoute[] {
+export function openApiRoutes(options: {
+  resources: () => readonly ServedResource[];
+  clock: Clock;
+  /** Reads the descriptions of types and fields; asked for each document that is written. Absent: there are none. */
+  descriptions?: () => Promise<DescriptionTable | undefined>;
+}): PathRoute[] {
   const { resources, clock } = options;
   const documents = expiringDocuments(clock);
-  const described = describedParts(resources);
+  const readDescriptions = async () => {
+    const { Descriptions } = await import("./descriptions.ts");
+    return new Descriptions(await options.descriptions?.());
+  };
+  const described = describedParts(resources, async () => (await readDescriptions()).digest);
 
   const v2 = async ({ request }: RequestContext): Promise<Reply> => {
     readOnly(request);
@@ -37,7 +47,7 @@ export function openApiRoutes(options: { resources: () => readonly ServedResourc
     const protobuf = chosen !== JSON_TYPE;
     const bytes = await documents.get(`v2 ${protobuf} ${hash}`, async () => {
       const { documentV2 } = await import("./documents.ts");
-      const document = documentV2(all);
+      const document = documentV2(all, await readDescriptions());
       if (!protobuf) return Buffer.from(JSON.stringify(document));
       const { encodeDocument } = await import("./gnostic.ts");
       return encodeDocument(document);
@@ -63,7 +73,7 @@ export function openApiRoutes(options: { resources: () => readonly ServedResourc
     }
     const bytes = await documents.get(`v3 ${name} ${partHash}`, async () => {
       const { documentV3, partsOf } = await import("./documents.ts");
-      return Buffer.from(JSON.stringify(documentV3(partsOf(all).get(name) ?? [], all)));
+      return Buffer.from(JSON.stringify(documentV3(partsOf(all).get(name) ?? [], all, await readDescriptions())));
     });
     const answer = reply(request, bytes, JSON_TYPE, partHash);
     // What the hash is part of the address of never changes.
@@ -89,13 +99,16 @@ interface Described {
 }
 
 /** What is served, by its hashes; found anew when the resources are others than the last time. */
-function describedParts(resources: () => readonly ServedResource[]): () => Promise<Described> {
+function describedParts(
+  resources: () => readonly ServedResource[],
+  digest: () => Promise<string>,
+): () => Promise<Described> {
   let last: Described | undefined;
   return async () => {
     const all = resources();
     if (last && sameItems(last.all, all)) return last;
     const { partsOf } = await import("./documents.ts");
-    const seed = hashOf(`${FORMAT} ${schemaText()}`);
+    const seed = hashOf(`${FORMAT} ${await digest()} ${schemaText()}`);
     const hashes = new Map<string, string>();
     for (const [name, items] of partsOf(all)) hashes.set(name, hashOf(seed + JSON.stringify(items)));
     last = { all, hashes, hash: hashOf(seed + [...hashes.values()].join()) };

@@ -1,5 +1,6 @@
 /** The definitions of both OpenAPI versions, written from the schema tables. */
 import { type Field, kindsOf, openApiName, schemaOf, struct, type Type, unionsOf } from "../../api/schema/schema.ts";
+import { Descriptions } from "./descriptions.ts";
 import type { GroupVersionKind } from "./operations.ts";
 
 export type JsonSchema = Record<string, unknown>;
@@ -51,12 +52,18 @@ const LEAF_NAMES: Readonly<Record<string, string>> = {
 /** Collects definitions: each one that is referred to, and what that refers to. */
 export class Definitions {
   readonly #dialect: Dialect;
+  readonly #descriptions: Descriptions;
   /** The group versions in which the kinds are known that all of them know. */
   readonly #groupVersions: readonly { group: string; version: string }[];
   readonly #found = new Map<string, JsonSchema>();
 
-  constructor(dialect: Dialect, groupVersions: readonly { group: string; version: string }[]) {
+  constructor(
+    dialect: Dialect,
+    groupVersions: readonly { group: string; version: string }[],
+    descriptions = new Descriptions(),
+  ) {
     this.#dialect = dialect;
+    this.#descriptions = descriptions;
     this.#groupVersions = groupVersions;
   }
 
@@ -68,7 +75,9 @@ export class Definitions {
   }
 
   refToLeaf(name: string): JsonSchema {
-    if (!this.#found.has(name)) this.#found.set(name, LEAVES[name]!(this.#dialect));
+    if (!this.#found.has(name)) {
+      this.#found.set(name, { ...described(this.#descriptions.ofDefinition(name)), ...LEAVES[name]!(this.#dialect) });
+    }
     return { $ref: this.#dialect.root + name };
   }
 
@@ -90,11 +99,11 @@ export class Definitions {
 
   #definition(id: string): JsonSchema {
     const type = struct(id);
-    const definition: JsonSchema = { type: "object" };
+    const definition: JsonSchema = { ...described(this.#descriptions.ofDefinition(openApiName(id))), type: "object" };
     const fields = [...type.fields.values()];
     if (fields.length > 0) {
       const sorted = fields.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      definition.properties = Object.fromEntries(sorted.map((field) => [field.name, this.#field(field)]));
+      definition.properties = Object.fromEntries(sorted.map((field) => [field.name, this.#field(field, id)]));
     }
     const required = fields.filter((field) => field.required).map((field) => field.name);
     if (required.length > 0) definition.required = required;
@@ -107,9 +116,9 @@ export class Definitions {
     return definition;
   }
 
-  #field(field: Field): JsonSchema {
+  #field(field: Field, owner: string): JsonSchema {
     const { type } = field;
-    const schema = this.#type(type);
+    const schema: JsonSchema = { ...described(this.#descriptions.ofField(owner, field.name)), ...this.#type(type) };
     const isV3 = this.#dialect.version === 3;
     if (isV3) {
       const fallback = field.default ?? defaultOf(field);
@@ -160,6 +169,8 @@ export class Definitions {
     return zero === undefined ? schema : { ...schema, default: zero };
   }
 }
+
+const described = (description: string): JsonSchema => (description === "" ? {} : { description });
 
 function wrapped({ $ref, ...rest }: JsonSchema): JsonSchema {
   return { allOf: [{ $ref }], ...rest };

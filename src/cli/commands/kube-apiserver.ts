@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { apiServerFlags } from "../../apiserver/options.ts";
 import { runApiServer } from "../../apiserver/run.ts";
+import { readDescriptions } from "../../cluster/descriptions.ts";
 import { openStore } from "../../cluster/store.ts";
 import { defineComponent } from "../component.ts";
 import type { Context } from "../context.ts";
@@ -13,7 +14,13 @@ export function define(program: Command, context: Context): void {
     flags: apiServerFlags,
     run: (flags, { logger, signal }) =>
       runApiServer(
-        { ...machine, flags, logger, openStore: (settings) => openStore(settings, { ...machine, logger }) },
+        {
+          ...machine,
+          flags,
+          logger,
+          openStore: (settings) => openStore(settings, { ...machine, logger }),
+          descriptions: () => readDescriptions(machine.files),
+        },
         signal,
       ),
   });
