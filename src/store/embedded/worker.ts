@@ -14,7 +14,7 @@ import { openRevisionLog, type RevisionLog, type Swap } from "./revision-log.ts"
 const parent = workerParent();
 const { path } = parent.data as { path: string };
 const owner = lockFile(systemFiles, `${path}.pid`);
-const reply = (message: Reply) => parent.post(message);
+const reply = (message: Reply, transfer?: ArrayBuffer[]) => parent.post(message, transfer);
 
 /**
  * The file holds every Secret of the cluster; SQLite gives its journal the same mode. An existing file must not be
@@ -77,7 +77,7 @@ function serve(log: RevisionLog): void {
     const fail = async (error: unknown) =>
       reply({ id: request.id, error: toWire(await explain(error, path, systemFiles)) });
     const succeed = (value: unknown) => {
-      reply({ id: request.id, answer: value });
+      reply({ id: request.id, answer: value }, request.name === "list" ? buffersOf(value as ListAnswer) : undefined);
       if (request.name === "close") parent.close();
     };
     try {
@@ -89,6 +89,11 @@ function serve(log: RevisionLog): void {
     }
   });
 }
+
+type ListAnswer = Calls["list"]["answer"];
+
+/** Values that were read are moved, not copied: a list may be as large as all that is stored. */
+const buffersOf = ({ entries }: ListAnswer) => entries.map(({ value }) => value.buffer as ArrayBuffer);
 
 function unpack({ keys, expected, lengths, values }: Calls["write"]["ask"]): Swap[] {
   let offset = 0;
