@@ -25,6 +25,8 @@ export interface ResourceCatalogue {
   readonly all: readonly ServedResource[];
   /** Another number after each change: what is made from the catalogue holds as long as this stays. */
   readonly generation: number;
+  /** Calls `listener` after each change. */
+  onChange(listener: () => void): void;
 }
 
 /** A catalogue to which resources are added at run time, each lot under the name of what defines it. */
@@ -90,9 +92,11 @@ export function dynamicCatalogue(
   const owners = new Map<string, readonly ServedResource[]>();
   let current = contents(fixed);
   let generation = 0;
+  const listeners: (() => void)[] = [];
   const changed = () => {
     current = contents([...fixed, ...[...owners.values()].flat()]);
     generation++;
+    for (const listener of listeners) listener();
   };
   return {
     get all() {
@@ -110,6 +114,7 @@ export function dynamicCatalogue(
       const found = current.paths.get(apiVersionOf({ group, version }));
       return found && [...found.values()];
     },
+    onChange: (listener) => void listeners.push(listener),
     put(owner, resources) {
       owners.set(owner, resources);
       changed();

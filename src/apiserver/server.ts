@@ -15,6 +15,8 @@ import type { Transport } from "../client/transport.ts";
 import type { Store } from "../store/store.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
 import { admissionPlugins, type PluginChoice, type PluginServices } from "./admission/plugins.ts";
+import { aggregation } from "./aggregation/aggregation.ts";
+import type { ProxyClient } from "./aggregation/remote-server.ts";
 import { parseRange } from "./allocators/ip-range.ts";
 import { parsePortRange } from "./allocators/node-ports.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE, ServiceAddresses } from "./allocators/service-addresses.ts";
@@ -60,6 +62,7 @@ import { serverMetrics } from "./server-metrics.ts";
 import { versionInfo } from "./version.ts";
 import type { VirtualResource } from "./virtual-resource.ts";
 import { watchCaches } from "./watch-cache/watch-caches.ts";
+import { type ServiceRouting, serviceResolver } from "./webhook/service-resolver.ts";
 import { unreachableWebhooks, webhookCaller } from "./webhook/webhook-client.ts";
 
 export interface ApiServerOptions {
@@ -97,6 +100,10 @@ export interface ApiServerOptions {
   tolerations?: PluginServices["tolerations"];
   /** Absent: logs, exec and the proxies are not served. */
   kubeletClient?: KubeletClientOptions;
+  /** Who this server is to the extension servers behind it. Absent: they can't know whom requests are from. */
+  proxyClient?: ProxyClient;
+  /** How this server gets to the Services of webhooks and extension servers. Default: straight to an endpoint. */
+  serviceRouting?: ServiceRouting;
   /** PEM of the CAs that client certificates are verified against, for other components to know. See `listen`. */
   clientCa?: string;
   /** Reads the descriptions that OpenAPI documents show. Absent: they show none. */
@@ -177,7 +184,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const quotas = () => ownClient().resource(resourceQuotas);
   const { tolerations } = options;
   const registry = metricsRegistry();
-  const webhooks = network ? webhookCaller({ network, clock, random, lookup }) : unreachableWebhooks;
+  const webhooks = network ? webhookCaller({ network, clock, random, lookup, routing: options.serviceRouting }) : unreachableWebhooks;
   const plugins = admissionPlugins(
     { lookup, authorizer, clock, random, quotas, tolerations, catalogue, webhooks, metrics: registry },
     options.admissionPlugins,
@@ -230,7 +237,22 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     services: { clock, random, logger, admission, draining: stopping.signal, shortestWatchSeconds },
     special,
   });
-  const describe = discovery(catalogue, () => externalAddress);
+  const aggregated = aggregation({
+    catalogue,
+    lookup,
+    remote: network && {
+      network,
+      clock,
+      resolve: serviceResolver({ lookup, random, routing: options.serviceRouting }),
+      proxyClient: options.proxyClient,
+    },
+    client: () => ownClient(),
+    clock,
+    logger,
+    metrics: registry,
+    signal: stopping.signal,
+  });
+  const describe = discovery(catalogue, aggregated.discovery, () => externalAddress);
   const described = describedResources(catalogue);
   const routes: PathRoute[] = [
     { path: "/api", below: true, serve: describe },
@@ -246,17 +268,20 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     })),
   ];
   const paths = pathRoutes(routes, () => routes.flatMap(({ path, unlisted }) => (unlisted ? [] : [path])));
-  const endpoint: Endpoint = (context) => (context.info.isResource ? resources(context) : paths(context));
+  const endpoint: Endpoint = (context) =>
+    aggregated.forward(context) ?? (context.info.isResource ? resources(context) : paths(context));
 
   const postStart = [
     ...bootstrapHooks({ ranges, advertise: options.advertise, clientCa: options.clientCa, clock, logger }),
     ...(fair?.postStartHooks ?? []),
+    ...aggregated.postStartHooks,
     ...(options.postStartHooks ?? []),
   ];
   const starting = Promise.all([
     secured.start(),
     loadServices(registryOf(services), addresses),
     ...admission.map((plugin) => plugin.start?.()),
+    aggregated.start(),
     fair?.start(lookup),
   ]);
   starting.catch((error) => logger.error("what is stored could not be read", { error }));
@@ -318,6 +343,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       ended.abort();
       secured.stop();
       for (const plugin of admission) plugin.stop?.();
+      aggregated.stop();
       webhooks.close();
       fair?.stop();
       caches.close();

@@ -1,10 +1,12 @@
 import type { ServedGroup } from "../../api/schema/served-resources.ts";
 import type { ResourceCatalogue } from "../resource-catalogue.ts";
 import type { ServedResource } from "../served-resource.ts";
+import type { DiscoverySource } from "./discovery.ts";
 
 /** apidiscovery.k8s.io APIGroupDiscoveryList: all groups, versions and resources in one document (KEP-3352). */
 export function groupDiscoveryList(
   catalogue: ResourceCatalogue,
+  source: Pick<DiscoverySource, "remote">,
   groups: readonly ServedGroup[],
   version: "v2" | "v2beta1",
 ): object {
@@ -16,8 +18,10 @@ export function groupDiscoveryList(
       metadata: { ...(group ? { name: group } : {}), creationTimestamp: null },
       versions: versions.map((one) => ({
         version: one,
-        resources: (catalogue.groupVersion(group, one) ?? []).map(resourceEntry),
-        freshness: "Current",
+        ...(source.remote(group, one) ?? {
+          resources: (catalogue.groupVersion(group, one) ?? []).map(resourceEntry),
+          freshness: "Current",
+        }),
       })),
     })),
   };

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { apiVersionOf } from "../../api/object.ts";
 import type { ServedGroup } from "../../api/schema/served-resources.ts";
 import { methodNotSupported, pathNotFound } from "../../api/status-error.ts";
+import type { RemoteVersion } from "../aggregation/remote-discovery.ts";
 import type { RequestContext } from "../filters/context.ts";
 import { acceptedTypes, wantsPretty } from "../http/accept.ts";
 import { type ApiRequest, header, type Reply } from "../http/exchange.ts";
 import { JSON_CONTENT } from "../http/status-reply.ts";
 import type { ResourceCatalogue } from "../resource-catalogue.ts";
 import { groupDiscoveryList } from "./aggregated.ts";
-import { orderedGroups } from "./group-order.ts";
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from "./legacy.ts";
 
 interface Document {
@@ -18,28 +18,41 @@ interface Document {
   readonly bytes: Uint8Array;
 }
 
+/** What the documents tell of: the catalogue's groups, and those of other servers, in the order of their priorities. */
+export interface DiscoverySource {
+  /** Another one after each change. */
+  readonly generation: string;
+  groups(): readonly { readonly group: string; readonly versions: readonly string[] }[];
+  /** What another server serves of a group version; undefined where this one serves it. */
+  remote(group: string, version: string): RemoteVersion | undefined;
+}
+
 /**
- * The discovery documents below /api and /apis. Each is made on its first request and kept until the catalogue changes.
+ * The discovery documents below /api and /apis. Each is made on its first request and kept until something changes.
  * `serverAddress` gives `host:port`.
  */
 export function discovery(
   catalogue: ResourceCatalogue,
+  source: DiscoverySource,
   serverAddress: () => string,
 ): (context: RequestContext) => Promise<Reply> {
   const documents = new Map<string, Document>();
-  let generation = -1;
+  let generation: string | undefined;
   let groups: readonly ServedGroup[] = [];
   let core: readonly ServedGroup[] = [];
   const refresh = () => {
-    if (generation === catalogue.generation) return;
-    generation = catalogue.generation;
+    if (generation === source.generation) return;
+    generation = source.generation;
     documents.clear();
-    groups = orderedGroups(catalogue.groups);
-    core = catalogue.groups.filter(({ group }) => group === "");
+    const all = source
+      .groups()
+      .map(({ group, versions }): ServedGroup => ({ group, versions, preferredVersion: versions[0]! }));
+    groups = all.filter(({ group }) => group !== "");
+    core = all.filter(({ group }) => group === "");
   };
 
   const aggregated = (root: string, version: "v2" | "v2beta1"): Document => {
-    const value = groupDiscoveryList(catalogue, root === "/api" ? core : groups, version);
+    const value = groupDiscoveryList(catalogue, source, root === "/api" ? core : groups, version);
     const contentType = `${JSON_CONTENT};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
     const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
     const etag = `"${createHash("sha512").update(bytes).digest("hex").toUpperCase()}"`;

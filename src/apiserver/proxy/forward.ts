@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
-import type { RequestOptions } from "node:https";
+import type { Agent, RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { badRequest, internalError, serviceUnavailable } from "../../api/status-error.ts";
 import type { Network } from "../../base/network.ts";
@@ -14,12 +14,16 @@ export interface ProxyTarget {
   /** With its query, percent-encoded. */
   readonly path: string;
   readonly method: string;
+  /** Keeps connections for further requests; absent: each request has its own. */
+  readonly agent?: Agent;
   readonly tls?: {
     readonly cert?: string | Buffer;
     readonly key?: string | Buffer;
     readonly ca?: string | Buffer;
     /** Whether the other side's certificate is checked. */
     readonly verify: boolean;
+    /** The name that the certificate must carry, where it is not the host. */
+    readonly serverName?: string;
   };
 }
 
@@ -55,12 +59,15 @@ export async function forward(
   options: {
     upgradeRequired?: boolean;
     unavailable?: boolean;
+    /** Changes the headers that go on. */
+    edit?: (headers: OutgoingHttpHeaders) => void;
     onReply?: (reply: Reply) => Reply | Promise<Reply>;
   } = {},
 ): Promise<Reply> {
   const upgrade = request.upgradable ? String(request.headers["upgrade"] ?? "") : "";
   if (options.upgradeRequired && upgrade === "") throw badRequest("Upgrade request required");
   const headers = forwardedHeaders(request, target);
+  options.edit?.(headers);
   if (upgrade) {
     headers["connection"] = "Upgrade";
     headers["upgrade"] = upgrade;
@@ -74,7 +81,7 @@ export async function forward(
     path: target.path,
     method: target.method,
     headers,
-    agent: false,
+    agent: upgrade ? false : (target.agent ?? false),
     timeout: CONNECT_TIMEOUT_MS,
     ...(target.protocol === "https"
       ? {
@@ -82,6 +89,7 @@ export async function forward(
           key: target.tls?.key,
           ca: target.tls?.ca,
           rejectUnauthorized: target.tls?.verify ?? true,
+          ...(target.tls?.serverName ? { servername: target.tls.serverName } : {}),
         }
       : {}),
   };
@@ -93,12 +101,17 @@ export async function forward(
     sent.on("socket", (socket) => {
       const connected = target.protocol === "https" ? "secureConnect" : "connect";
       // The time limit is for connecting: answers and streams may take as long as they like.
-      socket.once(connected, () => sent.setTimeout(0));
+      if (sent.reusedSocket) sent.setTimeout(0);
+      else socket.once(connected, () => sent.setTimeout(0));
     });
     sent.on("timeout", () => sent.destroy(new Error(`dial tcp ${target.host}:${target.port}: i/o timeout`)));
     sent.on("error", (error) => {
       release();
       if (error.name === "AbortError") return reject(error);
+      // A connection that was kept may have been closed by the other side just then.
+      if (sent.reusedSocket && !hasBody(request)) {
+        return resolve(forward(network, { ...target, agent: undefined }, request, options));
+      }
       const message = dialError(error, target);
       reject(
         options.unavailable
