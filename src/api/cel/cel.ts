@@ -10,9 +10,13 @@
  * The language: https://github.com/google/cel-spec; Kubernetes' use: https://kubernetes.io/docs/reference/using-api/cel/
  */
 import type { Type } from "../schema/schema.ts";
-import { CelError } from "./cel-error.ts";
+import type { CelValue } from "./bindings.ts";
+import { compileProgram } from "./program.ts";
+import type { CType } from "./types.ts";
 
+export { CelValue } from "./bindings.ts";
 export { CelError, type CelErrorKind, type CelIssue } from "./cel-error.ts";
+export { PER_CALL_LIMIT, RUNTIME_COST_BUDGET, RUNTIME_COST_BUDGET_MATCH_CONDITIONS } from "./limits.ts";
 
 /** The declared type of a variable. */
 export type CelType =
@@ -22,6 +26,8 @@ export type CelType =
   | { readonly object: string; readonly fields: Readonly<Record<string, CelType>> }
   /** `optional_type(T)`; bound to `undefined` where there is no value. */
   | { readonly optional: CelType }
+  /** The type of another program's result. */
+  | { readonly checked: CType }
   | { readonly list: CelType }
   /** Keys are strings. */
   | { readonly map: CelType }
@@ -85,6 +91,8 @@ export interface CelBudget {
 
 export interface CelProgram {
   readonly source: string;
+  /** The static result type, for a variable that holds the result. */
+  readonly result: CelType;
   /** CEL name of the static result type: "bool", "string", "list(string)", "dyn", … */
   readonly resultType: string;
   /** Upper bound of the evaluation cost, upstream's units; Infinity where unbounded. */
@@ -102,28 +110,26 @@ export interface CelProgram {
    * the decision known (each question is asked once), and only the last evaluation is charged.
    */
   evaluateAsync(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): unknown;
+  /**
+   * As `evaluateAsync`, for a result that becomes a binding of another program as it is: a timestamp stays one. Give the
+   * CelValue where the JSON would be.
+   */
+  evaluateToValue(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): CelValue | Promise<CelValue>;
 }
 
 export interface CelOptions {
-  /** Result types to accept, by their CEL names; dyn is accepted too. Otherwise `must evaluate to bool`. */
+  /** Result types to accept, by their CEL names (dyn is one of its own). Otherwise `must evaluate to bool but got int`. */
   readonly resultTypes?: readonly string[];
   /** What one evaluation may cost; PER_CALL_LIMIT unless told. */
   readonly perCallLimit?: number;
-  /** Types that object literals may name: `Object` and `Object.spec` of a mutation, and JSONPatch. */
-  readonly mutation?: Type | "untyped";
+  /** Whether literals may name `Object`, `Object.spec`, … and JSONPatch, and JSON patches have their library. */
+  readonly mutation?: boolean;
 }
-
-/** Upstream's limits (k8s.io/apiserver/pkg/apis/cel): of one evaluation, … */
-export const PER_CALL_LIMIT = 1_000_000;
-/** … of all rules of one custom resource, or of one policy with one binding, in one request, … */
-export const RUNTIME_COST_BUDGET = 10_000_000;
-/** … and of all match conditions of a webhook, a policy or an authorizer. */
-export const RUNTIME_COST_BUDGET_MATCH_CONDITIONS = 2_500_000;
 
 /**
  * Compiles an expression. Throws CelError ("compile") with cel-go's text:
  * `ERROR: <input>:1:5: undeclared reference to 'foo' (in container '')` and the line with a mark below it.
  */
-export function compileCel(source: string, _variables: CelVariables, _options: CelOptions = {}): CelProgram {
-  throw new CelError("compile", `expression ${JSON.stringify(source)}: the compiler is not there yet`);
+export function compileCel(source: string, variables: CelVariables, options: CelOptions = {}): CelProgram {
+  return compileProgram(source, variables, options);
 }

@@ -1,0 +1,548 @@
+/**
+ * Turns a checked tree into functions. Evaluation is left to right; && and || take the answer of the side that decides
+ * even where the other fails; the cost is counted as it arises and ends the evaluation where it passes the limit.
+ */
+import {
+  ACCUMULATOR,
+  type Call,
+  type Comprehension,
+  type Expr,
+  type ListExpr,
+  type MapExpr,
+  type Select,
+  type StructExpr,
+} from "./ast.ts";
+import { callCost, LIST_COST, MAP_COST, NAME_COST, STRUCT_COST } from "./costs.ts";
+import { accepts, type Overload } from "./functions.ts";
+import type { Binder } from "./json-values.ts";
+import { optionalIndex } from "./library/optionals.ts";
+import type { CType } from "./types.ts";
+import {
+  CelList,
+  CelMap,
+  Fault,
+  keyText,
+  ListValue,
+  MapValue,
+  mapKey,
+  ObjectValue,
+  Optional,
+  typeNameOf,
+  Uint,
+  type Value,
+} from "./values.ts";
+
+/** The limit was passed; nothing in the expression can catch it. */
+export class CostExceeded {}
+
+/** One evaluation. */
+export class Frame {
+  cost = 0;
+  readonly #limit: number;
+  readonly bindings: Readonly<Record<string, unknown>>;
+  /** Values of the variables of loops, and of what was bound so far. */
+  readonly locals: (Value | Fault | undefined)[];
+
+  constructor(bindings: Readonly<Record<string, unknown>>, limit: number, slots: number) {
+    this.bindings = bindings;
+    this.#limit = limit;
+    this.locals = new Array(slots);
+  }
+
+  charge(cost: number): void {
+    this.cost += cost;
+    if (this.cost > this.#limit) throw new CostExceeded();
+  }
+}
+
+export type Step = (frame: Frame) => Value;
+
+export interface Plan {
+  readonly run: Step;
+  /** How many locals a frame needs. */
+  readonly slots: number;
+  /** The declared variables that are read. */
+  readonly variables: ReadonlySet<string>;
+}
+
+export function planExpression(expr: Expr, binders: ReadonlyMap<string, Binder>): Plan {
+  const planner = new Planner(binders);
+  const run = planner.plan(expr);
+  return { run, slots: planner.slots, variables: planner.variables };
+}
+
+class Planner {
+  slots = 0;
+  readonly variables = new Set<string>();
+  readonly #binders: ReadonlyMap<string, Binder>;
+  /** Slots by name, innermost last. */
+  readonly #scopes: (readonly [name: string, slot: number])[] = [];
+  readonly #bound = new Map<string, number>();
+
+  constructor(binders: ReadonlyMap<string, Binder>) {
+    this.#binders = binders;
+  }
+
+  plan(expr: Expr): Step {
+    switch (expr.kind) {
+      case "literal": {
+        const { value } = expr;
+        return () => value;
+      }
+      case "ident":
+        return this.#ident(expr.name, expr.constant);
+      case "select":
+        return expr.resolved ? this.#ident(expr.resolved.name, expr.resolved.constant) : this.#select(expr);
+      case "call":
+        return this.#call(expr);
+      case "list":
+        return this.#list(expr);
+      case "map":
+        return this.#map(expr);
+      case "struct":
+        return this.#struct(expr);
+      case "comprehension":
+        return this.#comprehension(expr);
+    }
+  }
+
+  #ident(name: string, constant: Value | undefined): Step {
+    if (constant !== undefined) {
+      return (frame) => {
+        frame.charge(NAME_COST);
+        return constant;
+      };
+    }
+    const local = this.#scopes.findLast(([known]) => known === name);
+    if (local) {
+      const slot = local[1];
+      return (frame) => {
+        frame.charge(NAME_COST);
+        const value = frame.locals[slot]!;
+        if (value instanceof Fault) throw value;
+        return value;
+      };
+    }
+    this.variables.add(name);
+    const bind = this.#binders.get(name)!;
+    let slot = this.#bound.get(name);
+    if (slot === undefined) {
+      slot = this.#slot();
+      this.#bound.set(name, slot);
+    }
+    const at = slot;
+    return (frame) => {
+      frame.charge(NAME_COST);
+      let value = frame.locals[at];
+      if (value === undefined) {
+        if (!(name in frame.bindings)) throw new Fault(`no such attribute(s): ${name}`);
+        value = bind(frame.bindings[name]);
+        frame.locals[at] = value;
+      }
+      return value as Value;
+    };
+  }
+
+  #slot(): number {
+    this.slots += 1;
+    return this.slots - 1;
+  }
+
+  #select({ operand, field, testOnly }: Select): Step {
+    const target = this.plan(operand);
+    if (testOnly) {
+      return (frame) => {
+        const value = target(frame);
+        if (value instanceof CelMap) return value.get(field) !== undefined;
+        if (value instanceof Optional) return optionalIndex(value, field).value !== undefined;
+        throw new Fault(`no such key: ${field}`);
+      };
+    }
+    return (frame) => {
+      const value = target(frame);
+      frame.charge(NAME_COST);
+      if (value instanceof CelMap) {
+        const found = value.get(field);
+        if (found !== undefined) return found;
+      } else if (value instanceof Optional) return optionalIndex(value, field);
+      throw new Fault(`no such key: ${field}`);
+    };
+  }
+
+  #call(expr: Call): Step {
+    switch (expr.name) {
+      case "_&&_":
+        return this.#logical(expr, false);
+      case "_||_":
+        return this.#logical(expr, true);
+      case "_?_:_":
+        return this.#conditional(expr);
+      case "@not_strictly_false": {
+        const operand = this.plan(expr.args[0]!);
+        return (frame) => {
+          frame.charge(1);
+          try {
+            return operand(frame) !== false;
+          } catch (error) {
+            if (error instanceof Fault) return true;
+            throw error;
+          }
+        };
+      }
+      case "or":
+      case "orValue":
+        if (expr.target && expr.args.length === 1) return this.#alternative(expr);
+        break;
+      case "_[_]":
+      case "_?._":
+      case "_[?_]":
+        return this.#index(expr);
+      case "@in": {
+        const set = this.#constantSet(expr);
+        if (set) return set;
+      }
+    }
+    const args = (expr.target ? [expr.target, ...expr.args] : expr.args).map((arg) => this.plan(arg));
+    return callStep(expr.name, expr.overloads!, args);
+  }
+
+  /** A fault or a wrong value on one side counts only where the other side does not decide. */
+  #logical(expr: Call, decisive: boolean): Step {
+    const [left, right] = expr.args.map((arg) => this.plan(arg)) as [Step, Step];
+    return (frame) => {
+      let fault: Fault | undefined;
+      let value: Value = decisive;
+      try {
+        value = left(frame);
+        if (value === decisive) return decisive;
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        fault = error;
+      }
+      const other = right(frame);
+      if (other === decisive) return decisive;
+      if (fault) throw fault;
+      if (typeof value !== "boolean" || typeof other !== "boolean") throw new Fault("no such overload");
+      return other;
+    };
+  }
+
+  #conditional(expr: Call): Step {
+    const [condition, then, otherwise] = expr.args.map((arg) => this.plan(arg)) as [Step, Step, Step];
+    return (frame) => {
+      const holds = condition(frame);
+      if (typeof holds !== "boolean") throw new Fault("no such overload");
+      return holds ? then(frame) : otherwise(frame);
+    };
+  }
+
+  /** `a.or(b)` and `a.orValue(b)`: b only where a is empty. */
+  #alternative(expr: Call): Step {
+    const first = this.plan(expr.target!);
+    const second = this.plan(expr.args[0]!);
+    const value = expr.name === "orValue";
+    return (frame) => {
+      const optional = first(frame);
+      if (!(optional instanceof Optional)) throw new Fault("no such overload");
+      if (optional.value === undefined) return second(frame);
+      return value ? optional.value : optional;
+    };
+  }
+
+  #index(expr: Call): Step {
+    const [container, key] = expr.args.map((arg) => this.plan(arg)) as [Step, Step];
+    const optional = expr.name !== "_[_]";
+    return (frame) => {
+      const value = container(frame);
+      const at = key(frame);
+      frame.charge(NAME_COST);
+      if (optional || value instanceof Optional) return optionalIndex(value, at);
+      if (value instanceof CelMap) {
+        const found = value.get(at);
+        if (found === undefined) throw new Fault(`no such key: ${keyText(at)}`);
+        return found;
+      }
+      if (!(value instanceof CelList)) throw new Fault("no such overload");
+      const position = at instanceof Uint ? at.value : at;
+      if (typeof position !== "bigint" && !(typeof position === "number" && Number.isInteger(position))) {
+        throw new Fault(`unsupported index type '${keyText(at)}' in list`);
+      }
+      if (position < 0 || position >= value.length) throw new Fault(`index out of bounds: ${position}`);
+      return value.at(Number(position));
+    };
+  }
+
+  /** `x in ["a", "b"]` with constants: a look-up without cost, as cel-go's optimizer makes it. */
+  #constantSet(expr: Call): Step | undefined {
+    const [item, list] = expr.args as [Expr, Expr];
+    if (list.kind !== "list" || list.items.length === 0 || list.optional.size > 0) return undefined;
+    const keys = new Set<unknown>();
+    for (const one of list.items) {
+      const key = one.kind === "literal" ? mapKey(one.value) : undefined;
+      if (key === undefined) return undefined;
+      keys.add(key);
+    }
+    const operand = this.plan(item);
+    return (frame) => {
+      const key = mapKey(operand(frame));
+      return key !== undefined && keys.has(key);
+    };
+  }
+
+  #list(expr: ListExpr): Step {
+    const items = expr.items.map((item) => this.plan(item));
+    if (expr.optional.size === 0 && expr.items.every(isConstant)) {
+      const frame = new Frame({}, Infinity, 0);
+      const constant = new ListValue(items.map((item) => item(frame)));
+      return () => constant;
+    }
+    const { optional } = expr;
+    return (frame) => {
+      const values: Value[] = [];
+      for (const [index, item] of items.entries()) {
+        const value = item(frame);
+        if (optional.has(index)) {
+          const inner = optionalEntry(value);
+          if (inner !== undefined) values.push(inner);
+        } else values.push(value);
+      }
+      frame.charge(LIST_COST);
+      return new ListValue(values);
+    };
+  }
+
+  #map(expr: MapExpr): Step {
+    const entries = expr.entries.map(
+      ({ key, value, optional }) => [this.plan(key), this.plan(value), optional] as const,
+    );
+    const build: Step = (frame) => {
+      const map = new Map<unknown, readonly [Value, Value]>();
+      for (const [keyStep, valueStep, optional] of entries) {
+        const key = keyStep(frame);
+        const value = optional ? optionalEntry(valueStep(frame)) : valueStep(frame);
+        const id = mapKey(key);
+        if (id === undefined) throw new Fault(`unsupported key type: ${keyText(key)}`);
+        if (map.has(id)) throw new Fault(`Failed with repeated key: ${keyText(key)}`);
+        if (value !== undefined) map.set(id, [key, value]);
+      }
+      return new MapValue(map);
+    };
+    const constant = expr.entries.every(
+      ({ key, value, optional }) => !optional && isConstant(key) && isConstant(value),
+    );
+    if (constant) {
+      let made: Value | undefined;
+      return (frame) => {
+        made ??= build(frame);
+        return made;
+      };
+    }
+    return (frame) => {
+      const map = build(frame);
+      frame.charge(MAP_COST);
+      return map;
+    };
+  }
+
+  #struct(expr: StructExpr): Step {
+    const fields = expr.fields.map(({ name, value, optional }) => [name, this.plan(value), optional] as const);
+    const name = expr.type!.name;
+    return (frame) => {
+      const values = new Map<string, Value>();
+      for (const [field, valueStep, optional] of fields) {
+        const value = optional ? optionalEntry(valueStep(frame)) : valueStep(frame);
+        if (value !== undefined) values.set(field, value);
+      }
+      frame.charge(STRUCT_COST);
+      return new ObjectValue(name, values);
+    };
+  }
+
+  #comprehension(expr: Comprehension): Step {
+    const range = this.plan(expr.range);
+    const init = this.plan(expr.init);
+    const accumulator = this.#slot();
+    this.#scopes.push([expr.accumulator, accumulator]);
+    if (isBind(expr)) {
+      const bound = this.plan(expr.result);
+      this.#scopes.pop();
+      return (frame) => {
+        frame.locals[accumulator] = init(frame);
+        return bound(frame);
+      };
+    }
+    const first = this.#slot();
+    const second = expr.variable2 === undefined ? undefined : this.#slot();
+    this.#scopes.push([expr.variable, first]);
+    if (second !== undefined) this.#scopes.push([expr.variable2!, second]);
+    const loop = this.#builder(expr) ?? this.#fold(expr, accumulator, init);
+    this.#scopes.splice(second === undefined ? -1 : -2);
+    const result = this.plan(expr.result);
+    this.#scopes.pop();
+
+    return (frame) => {
+      const values = range(frame);
+      const { locals } = frame;
+      const run = loop(frame);
+      if (values instanceof CelList) {
+        const { length } = values;
+        for (let index = 0; index < length; index += 1) {
+          if (second === undefined) locals[first] = values.at(index);
+          else [locals[first], locals[second]] = [BigInt(index), values.at(index)];
+          if (!run.next()) break;
+        }
+      } else if (values instanceof CelMap) {
+        for (const key of values.keys()) {
+          locals[first] = key;
+          if (second !== undefined) locals[second] = values.get(key)!;
+          if (!run.next()) break;
+        }
+      } else throw new Fault("no such overload");
+      locals[accumulator] = run.value();
+      return result(frame);
+    };
+  }
+
+  /**
+   * A loop that computes its accumulator anew in each round. A fault in a round of `all` or `exists` is kept: a later
+   * round may decide in spite of it.
+   */
+  #fold(expr: Comprehension, accumulator: number, init: Step): Loop {
+    const condition = expr.condition.kind === "literal" ? undefined : this.plan(expr.condition);
+    const step = this.plan(expr.step);
+    return (frame) => {
+      const { locals } = frame;
+      locals[accumulator] = init(frame);
+      return {
+        next: () => {
+          if (!condition) locals[accumulator] = step(frame);
+          else if (condition(frame) === false) return false;
+          else {
+            try {
+              locals[accumulator] = step(frame);
+            } catch (error) {
+              if (!(error instanceof Fault)) throw error;
+              locals[accumulator] = error;
+            }
+          }
+          return true;
+        },
+        value: () => locals[accumulator]!,
+      };
+    };
+  }
+
+  /** A loop that makes a list or a map: it grows in place, at the cost of what the macro says. */
+  #builder(expr: Comprehension): Loop | undefined {
+    let { step } = expr;
+    let predicate: Step | undefined;
+    if (step.kind === "call" && step.name === "_?_:_") {
+      const [condition, then, otherwise] = step.args as [Expr, Expr, Expr];
+      if (!isAccumulator(otherwise)) return undefined;
+      predicate = this.plan(condition);
+      step = then;
+    }
+    if (step.kind !== "call" || !isAccumulator(step.args[0])) return undefined;
+    const add =
+      step.name === "_+_" ? this.#append(step) : step.name === "cel.@mapInsert" ? this.#insert(step) : undefined;
+    if (!add) return undefined;
+    return (frame) => {
+      const adding = add(frame);
+      return {
+        next: () => {
+          const holds = predicate ? predicate(frame) : true;
+          if (typeof holds !== "boolean") throw new Fault("no such overload");
+          // The accumulator is named either way.
+          frame.charge(NAME_COST);
+          if (holds) adding.next();
+          return true;
+        },
+        value: adding.value,
+      };
+    };
+  }
+
+  #append({ args: [, items] }: Call): Loop | undefined {
+    if (items?.kind !== "list" || items.items.length !== 1) return undefined;
+    const item = this.plan(items.items[0]!);
+    const cost = 1 + (isConstant(items.items[0]!) ? 0 : LIST_COST);
+    return (frame) => {
+      const list: Value[] = [];
+      return {
+        next: () => {
+          list.push(item(frame));
+          frame.charge(cost);
+          return true;
+        },
+        value: () => new ListValue(list),
+      };
+    };
+  }
+
+  #insert({ args: [, ...rest] }: Call): Loop {
+    const [first, second] = rest.map((arg) => this.plan(arg)) as [Step, Step?];
+    return (frame) => {
+      const map = new Map<unknown, readonly [Value, Value]>();
+      const put = (key: Value, value: Value): void => {
+        const id = mapKey(key);
+        if (map.has(id)) throw new Fault(`insert failed: key ${keyText(key)} already exists`);
+        map.set(id, [key, value]);
+      };
+      return {
+        next: () => {
+          const one = first(frame);
+          if (second) put(one, second(frame));
+          else if (one instanceof CelMap) for (const key of one.keys()) put(key, one.get(key)!);
+          else throw new Fault("no such overload");
+          frame.charge(1);
+          return true;
+        },
+        value: () => new MapValue(map),
+      };
+    };
+  }
+}
+
+/** One run of a loop: `next` does a round and tells whether to go on. */
+type Loop = (frame: Frame) => { next(): boolean; value(): Value | Fault };
+
+const isBind = ({ condition, accumulator }: Comprehension): boolean =>
+  condition.kind === "literal" && condition.value === false && accumulator !== ACCUMULATOR;
+const isAccumulator = (expr: Expr | undefined): boolean => expr?.kind === "ident" && expr.name === ACCUMULATOR;
+const isConstant = (expr: Expr): boolean => expr.kind === "literal";
+
+/** What an optional entry holds; undefined where it holds nothing. */
+function optionalEntry(value: Value): Value | undefined {
+  if (value instanceof Optional) return value.value;
+  throw new Fault(`cannot initialize optional entry from non-optional value ${typeNameOf(value)}`);
+}
+
+/** A call of the one overload that fits by its types, or of the one that fits the values. */
+function callStep(name: string, overloads: readonly Overload[], args: readonly Step[]): Step {
+  const sure =
+    overloads.length === 1 && overloads[0]!.args.every((type) => alwaysFits(type)) ? overloads[0] : undefined;
+  const known = overloads.length === 1 ? overloads[0] : undefined;
+  const knownCost = callCost(name, known);
+  const [first, second] = args;
+  if (sure && args.length === 2) {
+    const { call } = sure;
+    return (frame) => {
+      const a = first!(frame);
+      const b = second!(frame);
+      const result = call(a, b);
+      frame.charge(knownCost ? knownCost([a, b], result) : 1);
+      return result;
+    };
+  }
+  return (frame) => {
+    const values = args.map((arg) => arg(frame));
+    const overload = overloads.find((one) => one.args.every((type, index) => accepts(type, values[index]!)));
+    if (!overload) throw new Fault("no such overload");
+    const result = overload.call(...values);
+    const cost = known ? knownCost : callCost(name, overload);
+    frame.charge(cost ? cost(values, result) : 1);
+    return result;
+  };
+}
+
+const alwaysFits = ({ kind }: CType): boolean => kind === "dyn" || kind === "param";
