@@ -45,6 +45,7 @@ export function requestHandler(options: {
       user: ANONYMOUS,
       warnings: [],
       responseHeaders: {},
+      startedAt: started,
     };
     let reply: Reply;
     running++;

@@ -210,7 +210,7 @@ const context = (line: string, groups: string[] = []): RequestContext => {
   const [method, url] = line.split(" ") as [string, string];
   const request = { method, url, ...parseTarget(url)!, headers: {} } as unknown as RequestContext["request"];
   const user = { name: "u", groups };
-  return { request, info: requestInfo(request), auditId: "", user, warnings: [], responseHeaders: {} };
+  return { request, info: requestInfo(request), auditId: "", user, warnings: [], responseHeaders: {}, startedAt: 0 };
 };
 const OK = { status: 200, headers: {} };
 

@@ -21,6 +21,7 @@ import { parseRange } from "./allocators/ip-range.ts";
 import { parsePortRange } from "./allocators/node-ports.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE, ServiceAddresses } from "./allocators/service-addresses.ts";
 import { MASTERS_GROUP } from "./authorization/union.ts";
+import { type AuditingOptions, auditing } from "./audit/auditing.ts";
 import { bootstrapHooks } from "./bootstrap/hooks.ts";
 import { componentStatusEndpoints } from "./component-statuses.ts";
 import { discovery } from "./discovery/discovery.ts";
@@ -96,6 +97,8 @@ export interface ApiServerOptions {
    */
   advertise?: { address: string; port: number };
   admissionPlugins?: PluginChoice;
+  /** What is recorded of requests. Absent: nothing. */
+  auditing?: AuditingOptions;
   /** How long pods tolerate bad nodes unless they say so. */
   tolerations?: PluginServices["tolerations"];
   /** Absent: logs, exec and the proxies are not served. */
@@ -216,6 +219,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           inFlight,
           onRefused: () => {},
         });
+  const audit = options.auditing && auditing(options.auditing, { clock, random, logger, registry, webhooks });
   const pod = () => registryOf(pods);
   const budget = () => registryOf(podDisruptionBudgets);
   const virtual = [
@@ -292,7 +296,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const filters: Filter[] = [
     afterStart,
     requestDeadline(clock, requestTimeoutMs),
-    authentication(secured.authenticator),
+    audit?.after(authentication(secured.authenticator)) ?? authentication(secured.authenticator),
     impersonation(secured.authorizer),
     fair?.filter ?? maxInFlight(limits, inFlight),
     authorization(secured.authorizer),
@@ -344,6 +348,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       secured.stop();
       for (const plugin of admission) plugin.stop?.();
       aggregated.stop();
+      await audit?.close();
       webhooks.close();
       fair?.stop();
       caches.close();

@@ -14,6 +14,8 @@ export interface FlagTypes {
   string: string;
   boolean: boolean;
   integer: number;
+  /** With a fraction. */
+  number: number;
   /** Written as in Go (`10s`, `1h30m`), kept in ms. */
   duration: number;
   /** Separated by commas, and may be repeated. */

@@ -75,6 +75,9 @@ function parse(flag: Flag, text: string, previous: unknown): unknown {
     case "integer":
       if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("it is a whole number.");
       return Number(text);
+    case "number":
+      if (!/^-?(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(text)) throw new InvalidArgumentError("it is a number.");
+      return Number(text);
     case "duration":
       try {
         return parseDuration(text);

@@ -61,7 +61,9 @@ export function applyTo(
 
 /** The configuration in the body: YAML, of which JSON is a part. Throws a 400. */
 export async function readConfiguration(request: ResourceRequest, options: WriteOptions): Promise<UnknownObject> {
-  const { applied, strictError } = await parseConfiguration(await request.context.request.body.read(MAX_BODY_BYTES));
+  const body = await request.context.request.body.read(MAX_BODY_BYTES);
+  await request.context.audit?.requestPatch(body);
+  const { applied, strictError } = await parseConfiguration(body);
   if (strictError && options.fieldValidation === "Strict") {
     throw badRequest(`error strict decoding YAML: ${strictError}`);
   }

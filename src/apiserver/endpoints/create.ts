@@ -16,6 +16,7 @@ export async function createObject(request: ResourceRequest): Promise<Reply> {
   const decoded = await decodeBody(request, resource.type, options.fieldValidation);
   const object = resource.toStorage(decoded);
   resource.definition.defaults?.(object);
+  request.context.audit?.requestObject(resource.show(object));
   trackOwners(request, undefined, object, options);
   const created = await resource.registry.create(object, namespace, options.write);
   return objectReply(request, created, 201, encoding);

@@ -37,6 +37,7 @@ export async function decodeOptions<T>(request: ResourceRequest, kind: "DeleteOp
   const expected = { group, version, kind };
   const { object, warnings } = await decode(body, bodyType(request, expected), expected, "Warn");
   request.context.warnings.push(...warnings);
+  request.context.audit?.requestObject(object);
   return object as T;
 }
 

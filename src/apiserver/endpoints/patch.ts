@@ -20,6 +20,7 @@ export async function patch(request: ResourceRequest): Promise<Reply> {
   const encoding = await encodingFor(request, "one");
   const options = writeOptions(request, "PatchOptions");
   const body = await request.context.request.body.read(MAX_BODY_BYTES);
+  await request.context.audit?.requestPatch(body);
   let decoded: Decoded | undefined;
   const { object } = await resource.registry.update(
     name,

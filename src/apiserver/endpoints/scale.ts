@@ -43,6 +43,7 @@ export async function getScale(request: ResourceRequest): Promise<Reply> {
 export async function updateScale(request: ResourceRequest): Promise<Reply> {
   const options = writeOptions(request, "UpdateOptions");
   const wanted = (await decodeBody(request, SCALE_KIND, options.fieldValidation)) as Scale & UnknownObject;
+  request.context.audit?.requestObject(wanted);
   checkName(wanted, request.name);
   return writeScale(request, options, () => wanted);
 }

@@ -19,6 +19,7 @@ export async function updateObject(request: ResourceRequest): Promise<Reply> {
   settleNamespace(decoded, namespace);
   const object = resource.toStorage(decoded);
   resource.definition.defaults?.(object);
+  request.context.audit?.requestObject(resource.show(object));
   const { object: written, created } = await resource.registry.update(
     name,
     namespace,

@@ -15,6 +15,7 @@ export function createVirtual(virtual: VirtualResource): (request: ResourceReque
     const options = writeOptions(request, "CreateOptions");
     const expected = virtual.bodyKind ?? subresource?.kind ?? resource.type;
     const object = await decodeBody(request, expected, options.fieldValidation);
+    request.context.audit?.requestObject(object);
     if (resource.type.namespaced) settleNamespace(object, namespace);
     const attributes: AdmissionAttributes = {
       operation: "CREATE",

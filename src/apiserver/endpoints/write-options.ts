@@ -74,6 +74,7 @@ export function writeRequest(request: ResourceRequest, options: UnknownObject, d
     dryRun,
     options,
     warn: (text) => void context.warnings.push(text),
+    ...(context.audit ? { annotate: (key, value, level) => context.audit?.annotate(key, value, level) } : {}),
   };
 }
 

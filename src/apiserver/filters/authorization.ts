@@ -10,6 +10,9 @@ export function authorization(authorizer: Authorizer): Filter {
     const attributes = requestAttributes(context.info, context.user, context.request.query);
     const answer = authorizer.authorize(attributes);
     const { decision, reason } = answer instanceof Promise ? await answer : answer;
+    const { audit } = context;
+    audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
+    audit?.annotate("authorization.k8s.io/reason", reason ?? "");
     if (decision !== "allow") throw refusal(attributes, reason);
     return next(context);
   };

@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../api/user.ts";
+import type { AuditRecord } from "../audit/record.ts";
 import type { ApiRequest, Reply } from "../http/exchange.ts";
 import type { RequestInfo } from "../request-info.ts";
 
@@ -16,6 +17,10 @@ export interface RequestContext {
   readonly responseHeaders: Record<string, string | string[]>;
   /** How long the request may take, from its arrival. Absent: as long as it likes. */
   deadlineMs?: number;
+  /** When the request arrived, by the monotonic clock. */
+  readonly startedAt: number;
+  /** What is recorded of the request; absent where nothing is. */
+  audit?: AuditRecord;
 }
 
 /** The end of the chain: answers the request. Throws StatusErrors. */

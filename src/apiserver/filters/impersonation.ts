@@ -25,6 +25,7 @@ export function impersonation(authorizer: Authorizer): Filter {
       if (decision !== "allow") throw refusal(attributes, reason);
     }
     context.user = complete(wanted);
+    context.audit?.impersonated(context.user);
     return next(context);
   };
 }
