@@ -6,6 +6,7 @@ import { openApiName, struct, structNames } from "../../api/schema/schema.ts";
 import { servedResources } from "../../api/schema/served-resources.ts";
 import { Descriptions } from "./descriptions.ts";
 import { documentV2, documentV3, partsOf } from "./documents.ts";
+import { encodeDocument } from "./gnostic.ts";
 
 const table = gatherDescriptions(join(import.meta.dirname, "../../../node_modules"));
 const descriptions = new Descriptions(table);
@@ -44,6 +45,12 @@ test("both documents show them, beside references too", () => {
     assert.match(schemas[name]!.properties!["kind"]!.description!, /^Kind is a string value/);
     assert.match(schemas["io.k8s.apimachinery.pkg.apis.meta.v1.Time"]!.description!, /^Time is a wrapper/);
   }
+});
+
+test("the protobuf form has room for them", () => {
+  const served = servedResources().filter(({ group }) => group === "apps");
+  const bytes = Buffer.from(encodeDocument(documentV2(served, descriptions)));
+  assert.ok(bytes.includes("Deployment enables declarative updates"));
 });
 
 interface Schema {

@@ -9,6 +9,10 @@ import type { JsonSchema } from "./schemas.ts";
 type Form =
   | "string"
   | "bool"
+  | "double"
+  | "integer"
+  /** A boolean in one field of a message, or else another form. */
+  | { readonly boolOr: number; readonly otherwise: Form }
   /** Any value, as YAML text (of which JSON is a part). */
   | "any"
   | { readonly message: string }
@@ -60,6 +64,7 @@ const MESSAGES: Readonly<Record<string, Message>> = {
     schemes: [10, each("string")],
     "x-": [13, named("any")],
   },
+  ExternalDocs: { description: [1, "string"], url: [2, "string"] },
   Response: { description: [1, "string"], schema: [2, wrap(1, message("Schema"))] },
   JsonReference: { $ref: [1, "string"] },
   BodyParameter: { name: [2, "string"], in: [3, "string"], required: [4, "bool"], schema: [5, message("Schema")] },
@@ -80,12 +85,31 @@ const MESSAGES: Readonly<Record<string, Message>> = {
   Schema: {
     $ref: [1, "string"],
     format: [2, "string"],
+    title: [3, "string"],
+    description: [4, "string"],
+    default: [5, "any"],
+    multipleOf: [6, "double"],
+    maximum: [7, "double"],
+    exclusiveMaximum: [8, "bool"],
+    minimum: [9, "double"],
+    exclusiveMinimum: [10, "bool"],
+    maxLength: [11, "integer"],
+    minLength: [12, "integer"],
+    pattern: [13, "string"],
+    maxItems: [14, "integer"],
+    minItems: [15, "integer"],
+    uniqueItems: [16, "bool"],
+    maxProperties: [17, "integer"],
+    minProperties: [18, "integer"],
     required: [19, each("string")],
     enum: [20, each("any")],
-    additionalProperties: [21, wrap(1, message("Schema"))],
+    additionalProperties: [21, { boolOr: 2, otherwise: wrap(1, message("Schema")) }],
     type: [22, wrap(1, "string")],
     items: [23, wrap(1, message("Schema"))],
+    allOf: [24, each(message("Schema"))],
     properties: [25, listOf(1, message("Schema"))],
+    externalDocs: [29, message("ExternalDocs")],
+    example: [30, "any"],
     "x-": [31, named("any")],
   },
 };
@@ -122,6 +146,26 @@ function writeField(writer: WireWriter, field: number, form: Form, value: unknow
     if (value !== true) return;
     writer.byte(1);
     writer.tag(field << 3);
+    return;
+  }
+  if (form === "double") {
+    writer.double(value as number);
+    writer.tag((field << 3) | 1);
+    return;
+  }
+  if (form === "integer") {
+    writer.int64(value as number);
+    writer.tag(field << 3);
+    return;
+  }
+  if (typeof form === "object" && "boolOr" in form) {
+    if (typeof value !== "boolean") writeField(writer, field, form.otherwise, value);
+    else {
+      delimited(writer, field, () => {
+        writer.byte(value ? 1 : 0);
+        writer.tag(form.boolOr << 3);
+      });
+    }
     return;
   }
   if (typeof form === "object" && "each" in form) {
