@@ -10,6 +10,8 @@ export interface PostStartHook {
   /** Hooks that must have succeeded before. */
   readonly after?: readonly string[];
   run(client: Client, signal: AbortSignal): Promise<void>;
+  /** While the server still answers, but is about to stop. Does not hold it up for long. */
+  beforeShutdown?(client: Client): Promise<void>;
 }
 
 /** How long to wait before a hook that failed is tried again. */
@@ -47,4 +49,25 @@ export async function runPostStartHooks(
     health.add({ name: `poststarthook/${hook.name}`, check }, ["livez", "readyz"]);
   }
   await Promise.all(runs.values());
+}
+
+/** How long a server that stops waits for what it still has to say. */
+const FAREWELL_MS = 1_000;
+
+/** Runs what the hooks have to do before the server stops, all at once. */
+export async function beforeShutdown(
+  hooks: readonly PostStartHook[],
+  client: Client,
+  { clock, logger }: { clock: Clock; logger: Logger },
+): Promise<void> {
+  const farewells = hooks.map(async (hook) => {
+    try {
+      await hook.beforeShutdown?.(client);
+    } catch (error) {
+      logger.warn("what is to be done before the server stops failed", { hook: hook.name, error });
+    }
+  });
+  const overdue = new AbortController();
+  await Promise.race([Promise.all(farewells), sleep(clock, FAREWELL_MS, overdue.signal).catch(() => {})]);
+  overdue.abort();
 }

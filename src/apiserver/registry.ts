@@ -8,13 +8,14 @@ import type { DeleteOptions, ObjectMeta } from "../api/types/meta.v1.ts";
 import type { Clock } from "../base/clock.ts";
 import { cloneJson } from "../base/clone.ts";
 import type { Random } from "../base/random.ts";
+import { StoreUnavailableError } from "../store/store.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission/admission.ts";
 import { type FeatureGates, featureGates } from "./feature-gates.ts";
 import { admit, validateAdmission } from "./registry/admission-chain.ts";
 import type { DeletionPlan } from "./registry/deletion.ts";
 import { detachedObject } from "./registry/detached-object.ts";
 import { generateName, NAME_ATTEMPTS } from "./registry/generate-name.ts";
-import type { Finish, KindHooks } from "./registry/kind-hooks.ts";
+import type { Finish, KindHooks, Outcome } from "./registry/kind-hooks.ts";
 import { dropDuplicateOwners, initialMetadata, settleNamespace } from "./registry/metadata.ts";
 import { ServedForm, storedBytes } from "./registry/object-bytes.ts";
 import { checkDeletePreconditions, checkUid } from "./registry/precondition.ts";
@@ -115,7 +116,8 @@ export class Registry {
     initialMetadata(metadata, this.#strategy.tracksGeneration, this.#clock.now(), this.#random);
     this.#warnOwners(metadata, request);
 
-    const finish = this.#hooks.beginCreate?.(object, request) ?? nothingToFinish;
+    const { beginCreate } = this.#hooks;
+    const finish = beginCreate ? await beginCreate(object, request) : nothingToFinish;
     return this.#finishing(finish, async () => {
       this.#strategy.prepareForCreate(object, request);
       await validateAdmission(this.#admission, { ...attributes, name: metadata.name ?? "" });
@@ -196,7 +198,8 @@ export class Registry {
     await admit(this.#admission, attributes);
     object.metadata ??= {};
     this.#warnOwners(object.metadata, request);
-    const finish = this.#hooks.beginUpdate?.(object, old, request) ?? nothingToFinish;
+    const { beginUpdate } = this.#hooks;
+    const finish = beginUpdate ? await beginUpdate(object, old, request) : nothingToFinish;
     return this.#finishing(finish, async () => {
       this.#strategy.prepareForUpdate(object, old, request);
       await validateAdmission(this.#admission, attributes);
@@ -353,13 +356,16 @@ export class Registry {
   }
 
   async #finishing<R>(finish: Finish, write: () => Promise<R>): Promise<R> {
-    let written = false;
+    let outcome: Outcome = "refused";
     try {
       const result = await write();
-      written = !(typeof result === "object" && result !== null && "current" in result);
+      if (!(typeof result === "object" && result !== null && "current" in result)) outcome = "written";
       return result;
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) outcome = "unknown";
+      throw error;
     } finally {
-      finish(written);
+      await finish(outcome);
     }
   }
 }

@@ -88,6 +88,7 @@ test("flags that can't be used are refused by name", async () => {
     [{ "data-dir": undefined }, /--data-dir \(the embedded store\) or --etcd-servers is required/],
     [{ "etcd-cafile": "x" }, /--etcd-cafile needs --etcd-servers/],
     [{ "etcd-servers": ["https://a:1"], "data-dir": undefined, "etcd-keyfile": "x" }, /need each other/],
+    [{ "etcd-servers": ["a:1"], "data-dir": undefined }, /"a:1" is not an endpoint of etcd/],
     [{ "etcd-servers-overrides": ["/events#https://a:1"] }, /--etcd-servers-overrides is not supported/],
     [{ "etcd-count-metric-poll-period": 60_000 }, /--etcd-count-metric-poll-period is not supported/],
     [{ "storage-media-type": "application/vnd.kubernetes.protobuf" }, /only application\/json/],

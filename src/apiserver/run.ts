@@ -16,6 +16,8 @@ export interface RunApiServerOptions extends Pick<Machine, "clock" | "random" | 
   logger: Logger;
   flags: Values;
   openStore(settings: StoreSettings): Promise<Store>;
+  /** The name of this machine. */
+  hostname?: string;
   descriptions?: ApiServerOptions["descriptions"];
 }
 
@@ -33,6 +35,7 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
       ...settings,
       ...(clientCa ? { clientCa } : {}),
       descriptions: options.descriptions,
+      ...(options.hostname ? { hostname: options.hostname } : {}),
       store,
       clock,
       random,
@@ -72,6 +75,10 @@ async function serverSettings(
   const port = flags["secure-port"];
   const [certificate, key] = [flags["kubelet-client-certificate"], flags["kubelet-client-key"]];
   if (!certificate !== !key) throw new Error("--kubelet-client-certificate and --kubelet-client-key need each other");
+  const [proxyCertificate, proxyKey] = [flags["proxy-client-cert-file"], flags["proxy-client-key-file"]];
+  if (!proxyCertificate !== !proxyKey) {
+    throw new Error("--proxy-client-cert-file and --proxy-client-key-file need each other");
+  }
   const maxExpiration = flags["service-account-max-token-expiration"];
   const features = featureGates(flags["feature-gates"]);
   return {
@@ -108,6 +115,10 @@ async function serverSettings(
           },
         }
       : {}),
+    ...(proxyCertificate && proxyKey
+      ? { proxyClient: { certificate: (await read(proxyCertificate))!, key: (await read(proxyKey))! } }
+      : {}),
+    serviceRouting: flags["enable-aggregator-routing"] ? "endpoint" : "cluster-ip",
     serviceClusterIpRanges: flags["service-cluster-ip-range"],
     serviceNodePortRange: flags["service-node-port-range"],
     maxReadingRequests: flags["max-requests-inflight"],

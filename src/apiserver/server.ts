@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
-import { endpoints, podDisruptionBudgets, pods, resourceQuotas, services } from "../api/resource-types.ts";
+import { endpoints, podDisruptionBudgets, pods, resourceQuotas } from "../api/resource-types.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
 import { type ServedResource as DescribedResource, servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
@@ -17,12 +17,12 @@ import type { AdmissionPlugin } from "./admission/admission.ts";
 import { admissionPlugins, type PluginChoice, type PluginServices } from "./admission/plugins.ts";
 import { aggregation } from "./aggregation/aggregation.ts";
 import type { ProxyClient } from "./aggregation/remote-server.ts";
-import { parseRange } from "./allocators/ip-range.ts";
-import { parsePortRange } from "./allocators/node-ports.ts";
-import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE, ServiceAddresses } from "./allocators/service-addresses.ts";
+import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE } from "./allocators/service-addresses.ts";
+import { serviceNetwork } from "./allocators/service-network.ts";
 import { MASTERS_GROUP } from "./authorization/union.ts";
 import { type AuditingOptions, auditing } from "./audit/auditing.ts";
 import { bootstrapHooks } from "./bootstrap/hooks.ts";
+import { serverIdentity } from "./bootstrap/identity-lease.ts";
 import { componentStatusEndpoints } from "./component-statuses.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
@@ -46,7 +46,7 @@ import type { DescriptionTable } from "./openapi/descriptions.ts";
 import { openApiRoutes } from "./openapi/openapi.ts";
 import { bindingResources } from "./pod-binding.ts";
 import { evictionResource } from "./pod-eviction.ts";
-import { type PostStartHook, runPostStartHooks } from "./post-start.ts";
+import { beforeShutdown, type PostStartHook, runPostStartHooks } from "./post-start.ts";
 import type { KubeletClientOptions } from "./proxy/kubelets.ts";
 import { objectProxyEndpoints } from "./proxy/object-proxy.ts";
 import { podStreamEndpoints } from "./proxy/pod-streams.ts";
@@ -75,6 +75,8 @@ export interface ApiServerOptions {
   /** Needed to listen. */
   network?: Network;
   security: SecurityOptions;
+  /** The name of this machine, for others to tell servers apart. */
+  hostname?: string;
   /** Host and port by which others reach the server, for discovery and the tokens' issuer. */
   externalAddress: string;
   /** Requests at once, beyond which clients are told to wait; 0: no limit. */
@@ -144,9 +146,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const stopping = new AbortController();
   const caches = watchCaches({ store, clock, logger: logger.with({}, "watch-cache"), freeze: options.freeze });
   const admission: AdmissionPlugin[] = [];
-  const ranges = (options.serviceClusterIpRanges ?? [DEFAULT_CLUSTER_IP_RANGE]).map(parseRange);
-  const portRange = parsePortRange(options.serviceNodePortRange ?? DEFAULT_NODE_PORT_RANGE);
-  const addresses = new ServiceAddresses(ranges, portRange, random);
+  const serviceAddresses = serviceNetwork({
+    clusterIpRanges: options.serviceClusterIpRanges ?? [DEFAULT_CLUSTER_IP_RANGE],
+    nodePortRange: options.serviceNodePortRange ?? DEFAULT_NODE_PORT_RANGE,
+    store,
+    registryOf: (type) => registryOf(type),
+    user: SERVER_USER,
+    clock,
+    random,
+    logger,
+  });
   // As upstream: a Service made anew under the name must not find the old endpoints.
   const removeEndpoints = async ({ metadata }: Service) => {
     const { cache } = registryOf(endpoints);
@@ -156,7 +165,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const hooks: Readonly<Record<string, KindHooks>> = {
     "namespaces.": namespaceHooks,
-    "services.": addresses.hooks(removeEndpoints),
+    "services.": serviceAddresses.hooks(removeEndpoints),
   };
   const catalogue = builtInCatalogue(
     resourceDefinition,
@@ -276,14 +285,23 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     aggregated.forward(context) ?? (context.info.isResource ? resources(context) : paths(context));
 
   const postStart = [
-    ...bootstrapHooks({ ranges, advertise: options.advertise, clientCa: options.clientCa, clock, logger }),
+    ...bootstrapHooks({
+      ranges: serviceAddresses.ranges,
+      advertise: options.advertise,
+      clientCa: options.clientCa,
+      identity: serverIdentity(options.hostname, externalAddress, random.uuid()),
+      store,
+      clock,
+      logger,
+    }),
+    serviceAddresses.repair,
     ...(fair?.postStartHooks ?? []),
     ...aggregated.postStartHooks,
     ...(options.postStartHooks ?? []),
   ];
   const starting = Promise.all([
     secured.start(),
-    loadServices(registryOf(services), addresses),
+    serviceAddresses.start(),
     ...admission.map((plugin) => plugin.start?.()),
     aggregated.start(),
     fair?.start(lookup),
@@ -338,6 +356,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return listener.address;
     },
     async close(graceMs = SHUTDOWN_GRACE_MS) {
+      if (graceMs > 0) await beforeShutdown(postStart, ownClient(), { clock, logger });
       stopping.abort(new Error("the server is shutting down"));
       for (const one of expiry) one.stop();
       const grace = deadline(clock, graceMs);
@@ -354,12 +373,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       caches.close();
     },
   };
-}
-
-/** Takes in the addresses that the stored Services have. */
-async function loadServices(registry: Registry, addresses: ServiceAddresses): Promise<void> {
-  const { items } = await registry.cache.list();
-  for (const { object } of items) addresses.load(object as KubeObject as Service);
 }
 
 /** The resources of the OpenAPI documents: the same list until the catalogue changes. */

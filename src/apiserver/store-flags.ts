@@ -1,4 +1,5 @@
 import type { Flags, FlagValues } from "../base/flags.ts";
+import { parseEndpoint } from "../store/etcd-endpoint.ts";
 
 /** Upstream's default of --etcd-prefix, and the beginning of all keys in a store of any kind. */
 export const DEFAULT_ETCD_PREFIX = "/registry";
@@ -75,6 +76,7 @@ export function storeSettings(flags: FlagValues<typeof storeFlags>): StoreSettin
   if (!flags["etcd-certfile"] !== !flags["etcd-keyfile"]) {
     throw new Error("--etcd-certfile and --etcd-keyfile need each other");
   }
+  for (const server of servers) parseEndpoint(server);
   const place = {
     etcdServers: servers,
     etcdCaFile: flags["etcd-cafile"],

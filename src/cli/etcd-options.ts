@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { DEFAULT_ETCD_PREFIX, etcdPrefix } from "../apiserver/store-flags.ts";
 import type { EtcdPlace } from "../cluster/record.ts";
-import { parseEndpoint } from "../store/etcd/endpoint.ts";
+import { parseEndpoint } from "../store/etcd-endpoint.ts";
 import { UserError } from "./console.ts";
 
 export interface EtcdOptions {

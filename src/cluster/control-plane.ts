@@ -49,6 +49,7 @@ export async function runControlPlane(
     random,
     network,
     logger: logger("kube-apiserver"),
+    hostname: hostname(),
     externalAddress: `${cluster.apiAddresses[1]}:${record.apiPort}`,
     security: { serviceAccounts: { issuers: [issuer], signingKey: serviceAccountKey } },
     descriptions: () => readDescriptions(files),
@@ -57,6 +58,7 @@ export async function runControlPlane(
       key: certificates.kubeletClient.key,
       ca: certificates.authority,
     },
+    proxyClient: certificates.frontProxyClient,
     serviceClusterIpRanges: [plan.serviceCidr],
     advertise: { address: cluster.apiAddresses[1]!, port: record.apiPort },
     // Without it a kubelet could write other nodes and their pods.

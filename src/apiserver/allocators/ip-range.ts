@@ -40,16 +40,15 @@ export function formatAddress(value: bigint, family: IpFamily): string {
   return `${before}::${after}`;
 }
 
-/** A block of addresses. Those that may be given out are `first` and the `size - 1` after it. */
+/** A block of addresses. Those that may be given out are `first` to `last`. */
 export interface IpRange {
   readonly text: string;
   readonly family: IpFamily;
+  readonly network: bigint;
+  readonly prefix: number;
   readonly first: bigint;
-  readonly size: number;
+  readonly last: bigint;
 }
-
-/** A range larger than this is not used to its end. */
-const LARGEST_RANGE = 2 ** 32;
 
 /** Parses a CIDR; the network's own address and, for IPv4, its broadcast address are not given out. */
 export function parseRange(text: string): IpRange {
@@ -60,9 +59,21 @@ export function parseRange(text: string): IpRange {
   if (!family || !/^\d{1,3}$/.test(bits) || prefix > width) throw new Error(`invalid CIDR address: ${text}`);
   const hostBits = BigInt(width - prefix);
   const network = (parseAddress(address) >> hostBits) << hostBits;
-  const total = 1n << hostBits;
-  const usable = total - (family === "IPv4" ? 2n : 1n);
-  if (usable < 1n) throw new Error(`the range ${text} has no address to give out`);
-  const size = usable > BigInt(LARGEST_RANGE) ? LARGEST_RANGE : Number(usable);
-  return { text: `${formatAddress(network, family)}/${prefix}`, family, first: network + 1n, size };
+  const last = network + (1n << hostBits) - (family === "IPv4" ? 2n : 1n);
+  if (last <= network) throw new Error(`the range ${text} has no address to give out`);
+  return { text: `${formatAddress(network, family)}/${prefix}`, family, network, prefix, first: network + 1n, last };
+}
+
+/** Whether an address may be given out from a range. */
+export function contains(range: IpRange, address: string): boolean {
+  if (familyOf(address) !== range.family) return false;
+  const value = parseAddress(address);
+  return value >= range.first && value <= range.last;
+}
+
+/** The lower part of a range that is kept for addresses chosen by users: a sixteenth, at least 16 and at most 256 (KEP-3070). */
+export function reservedOf({ first, last }: IpRange): bigint {
+  const sixteenth = (last - first + 1n) / 16n;
+  const reserved = sixteenth < 16n ? 16n : sixteenth > 256n ? 256n : sixteenth;
+  return reserved < last - first + 1n ? reserved : 0n;
 }

@@ -6,7 +6,7 @@ import { memoryStore } from "../../store/memory.ts";
 import { send, testServer } from "../server.fixture.ts";
 import type { ApiServer } from "../server.ts";
 import { formatAddress, parseAddress, parseRange } from "./ip-range.ts";
-import { parsePortRange } from "./node-ports.ts";
+import { parsePortRange } from "./port-allocation.ts";
 
 const store = memoryStore();
 const OPTIONS = { store, serviceClusterIpRanges: ["10.96.0.0/28"], serviceNodePortRange: "30000-30009" };
@@ -35,8 +35,10 @@ test("addresses are read and written canonically", () => {
     assert.equal(formatAddress(parseAddress(text), family), canonical);
   }
   const range = parseRange("10.96.0.7/28");
-  assert.deepEqual([range.text, formatAddress(range.first, "IPv4"), range.size], ["10.96.0.0/28", "10.96.0.1", 14]);
-  assert.equal(parseRange("fd00::/108").size, 2 ** 20 - 1);
+  const ends = [range.first, range.last].map((address) => formatAddress(address, "IPv4"));
+  assert.deepEqual([range.text, ...ends], ["10.96.0.0/28", "10.96.0.1", "10.96.0.14"]);
+  const wide = parseRange("fd00::/108");
+  assert.equal(wide.last - wide.first + 1n, 2n ** 20n - 1n);
   for (const bad of ["10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.1/32"]) assert.throws(() => parseRange(bad), bad);
   assert.deepEqual(parsePortRange("30000-32767"), { first: 30000, last: 32767 });
   for (const bad of ["", "2-1", "0-5", "1-70000"]) assert.throws(() => parsePortRange(bad), bad);
@@ -63,7 +65,10 @@ test("a chosen address must be free and in the range", async () => {
     'Service "taken" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: provided IP is already allocated',
   );
   const outside = await create("outside", { clusterIP: "10.97.0.1" });
-  assert.match(outside.json.message!, /The range of valid IPs is 10\.96\.0\.0\/28$/);
+  assert.match(
+    outside.json.message!,
+    /failed to allocate IP 10\.97\.0\.1: the provided network does not match the current range$/,
+  );
   const dual = await create("dual", { ipFamilyPolicy: "RequireDualStack" });
   assert.match(dual.json.message!, /this cluster is not configured for dual-stack services/);
   const dry = await call("POST", `${SERVICES}?dryRun=All`, {

@@ -1,16 +1,27 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import type { Client } from "../../client/client.ts";
+import type { Store } from "../../store/store.ts";
 import { formatAddress, type IpRange } from "../allocators/ip-range.ts";
 import type { PostStartHook } from "../post-start.ts";
 import { reconcileBootstrapPolicy } from "../rbac/reconcile.ts";
 import { publishClientCa } from "./authentication-info.ts";
-import { reconcileKubernetesService } from "./kubernetes-service.ts";
-import { ensureServiceCidr } from "./service-cidr.ts";
+import {
+  RENEW_PERIOD_MS,
+  removeExpiredIdentities,
+  renewIdentityLease,
+  type ServerIdentity,
+  SWEEP_PERIOD_MS,
+} from "./identity-lease.ts";
+import { leaveKubernetesService, reconcileKubernetesService } from "./kubernetes-service.ts";
+import { masterLeases } from "./master-leases.ts";
+import { defaultServiceCidr } from "./service-cidr.ts";
 import { ensurePriorityClasses, ensureSystemNamespaces } from "./system-objects.ts";
 
 const NAMESPACES = "start-system-namespaces-controller";
+const SERVICE_CIDR = "start-kubernetes-service-cidr-controller";
 
-/** How often the Service `kubernetes` is looked after, as upstream does. */
+/** How often the Service and the ServiceCIDR `kubernetes` are looked after, as upstream does. */
 const SERVICE_PERIOD_MS = 10_000;
 
 export interface BootstrapOptions {
@@ -18,13 +29,18 @@ export interface BootstrapOptions {
   ranges: readonly IpRange[];
   advertise: { address: string; port: number } | undefined;
   clientCa: string | undefined;
+  identity: ServerIdentity;
+  store: Store;
   clock: Clock;
   logger: Logger;
 }
 
 /** What every cluster begins with, under upstream's names of the hooks. Throws for a loopback address. */
 export function bootstrapHooks(options: BootstrapOptions): PostStartHook[] {
-  const { ranges, advertise, clientCa } = options;
+  const { ranges, advertise, clientCa, identity, clock, logger } = options;
+  const serviceCidr = defaultServiceCidr({ cidrs: ranges.map(({ text }) => text), clock, logger });
+  const renew = (admin: Client) => renewIdentityLease(admin, identity, clock);
+  const sweep = (admin: Client) => removeExpiredIdentities(admin, clock);
   const hooks: PostStartHook[] = [
     { name: NAMESPACES, run: ensureSystemNamespaces },
     {
@@ -36,14 +52,9 @@ export function bootstrapHooks(options: BootstrapOptions): PostStartHook[] {
       },
     },
     { name: "scheduling/bootstrap-system-priority-classes", run: ensurePriorityClasses },
-    {
-      name: "start-kubernetes-service-cidr-controller",
-      run: (admin) =>
-        ensureServiceCidr(
-          admin,
-          ranges.map(({ text }) => text),
-        ),
-    },
+    repeated(SERVICE_CIDR, [], SERVICE_PERIOD_MS, serviceCidr, options),
+    repeated("start-kube-apiserver-identity-lease-controller", [NAMESPACES], RENEW_PERIOD_MS, renew, options),
+    repeated("start-kube-apiserver-identity-lease-garbage-collector", [NAMESPACES], SWEEP_PERIOD_MS, sweep, options),
   ];
   if (advertise) hooks.push(kubernetesService(advertise, ranges[0]!, options));
   if (clientCa !== undefined) {
@@ -60,7 +71,7 @@ export function bootstrapHooks(options: BootstrapOptions): PostStartHook[] {
 function kubernetesService(
   advertise: { address: string; port: number },
   range: IpRange,
-  { clock, logger }: BootstrapOptions,
+  options: BootstrapOptions,
 ): PostStartHook {
   if (/^127\.|^::1$/.test(advertise.address)) {
     throw new RangeError(`the advertised address ${advertise.address} is a loopback address: pods could not reach it`);
@@ -70,15 +81,38 @@ function kubernetesService(
     advertiseAddress: advertise.address,
     securePort: advertise.port,
   };
+  const masters = masterLeases(options.store, options.clock);
+  const reconcile = (admin: Client) => reconcileKubernetesService(admin, masters, wanted);
   return {
-    name: "bootstrap-controller",
-    after: [NAMESPACES],
+    ...repeated("bootstrap-controller", [NAMESPACES, SERVICE_CIDR], SERVICE_PERIOD_MS, reconcile, options),
+    beforeShutdown: (admin) => leaveKubernetesService(admin, masters, wanted),
+  };
+}
+
+/** A hook that is done when `action` has succeeded for the first time, and goes on with it until the server stops. */
+function repeated(
+  name: string,
+  after: readonly string[],
+  periodMs: number,
+  action: (admin: Client) => Promise<void>,
+  { clock, logger }: Pick<BootstrapOptions, "clock" | "logger">,
+): PostStartHook {
+  return {
+    name,
+    after,
     async run(admin, signal) {
-      await reconcileKubernetesService(admin, wanted);
-      const timer = clock.every(SERVICE_PERIOD_MS, () => {
-        reconcileKubernetesService(admin, wanted).catch((error) => {
-          if (!signal.aborted) logger.warn("the Service kubernetes could not be put right", { error });
-        });
+      await action(admin);
+      let running = false;
+      const timer = clock.every(periodMs, () => {
+        if (running) return;
+        running = true;
+        action(admin)
+          .catch((error) => {
+            if (!signal.aborted) logger.warn("what the cluster begins with could not be kept", { hook: name, error });
+          })
+          .finally(() => {
+            running = false;
+          });
       });
       signal.addEventListener("abort", () => timer.cancel(), { once: true });
     },

@@ -8,10 +8,10 @@ import type { WriteRequest } from "./write-request.ts";
  * their own. The registry calls these at fixed points of a write.
  */
 export interface KindHooks<T extends KubeObject = UnknownObject> {
-  /** Before a new object is validated; may change it. The function returned is told whether it was written. */
-  beginCreate?(object: T, request: WriteRequest): Finish;
+  /** Before a new object is validated; may change it. The function returned is told what came of it. */
+  beginCreate?(object: T, request: WriteRequest): Finish | Promise<Finish>;
   /** Before an update is validated; may change `object`. */
-  beginUpdate?(object: T, old: T, request: WriteRequest): Finish;
+  beginUpdate?(object: T, old: T, request: WriteRequest): Finish | Promise<Finish>;
   /** After the object is gone. */
   afterDelete?(object: T): Promise<void> | void;
   /** Instead of planDeletion, where it returns something. */
@@ -20,7 +20,9 @@ export interface KindHooks<T extends KubeObject = UnknownObject> {
   removeOnUpdate?(object: T): boolean;
 }
 
-export type Finish = (written: boolean) => void;
+/** `unknown`: the store was lost while it was writing. */
+export type Outcome = "written" | "refused" | "unknown";
+export type Finish = (outcome: Outcome) => void | Promise<void>;
 
 /** Forgets the type of the hooks' objects, so that those of all kinds fit into one table. */
 export function kindHooks<T extends KubeObject>(hooks: KindHooks<T>): KindHooks {

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { Command } from "commander";
 import { apiServerFlags } from "../../apiserver/options.ts";
 import { runApiServer } from "../../apiserver/run.ts";
@@ -18,6 +19,7 @@ export function define(program: Command, context: Context): void {
           ...machine,
           flags,
           logger,
+          hostname: hostname(),
           openStore: (settings) => openStore(settings, { ...machine, logger }),
           descriptions: () => readDescriptions(machine.files),
         },

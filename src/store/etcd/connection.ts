@@ -1,7 +1,7 @@
 import { type Clock, sleep } from "../../base/clock.ts";
 import { type DuplexCall, dialGrpc, type GrpcChannel, GrpcError, type GrpcMethod } from "../../base/grpc.ts";
 import type { Logger } from "../../base/logger.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { parseEndpoint } from "../etcd-endpoint.ts";
 import { explain, isPassing } from "./failure.ts";
 
 export interface EtcdConnectionOptions {

@@ -1,0 +1,87 @@
+import type { KubeObject, ResourceType } from "../../api/object.ts";
+import { ipAddresses, serviceCIDRs, services } from "../../api/resource-types.ts";
+import type { Service } from "../../api/types/core.v1.ts";
+import type { UserInfo } from "../../api/user.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Random } from "../../base/random.ts";
+import { eventRecorder } from "../../client/event-broadcaster.ts";
+import type { Store } from "../../store/store.ts";
+import type { PostStartHook } from "../post-start.ts";
+import type { KindHooks } from "../registry/kind-hooks.ts";
+import type { WriteRequest } from "../registry/write-request.ts";
+import type { Registry } from "../registry.ts";
+import { ClusterIps } from "./cluster-ips.ts";
+import { type IpRange, parseRange } from "./ip-range.ts";
+import { NodePorts } from "./node-ports.ts";
+import { parsePortRange } from "./port-allocation.ts";
+import { repairLoops } from "./repair-loops.ts";
+import { ServiceAddresses } from "./service-addresses.ts";
+import { portsOf } from "./service-ports.ts";
+import { serviceRanges } from "./service-ranges.ts";
+
+export interface ServiceNetworkOptions {
+  /** CIDRs of cluster IPs, one or one of each family, that the cluster begins with. */
+  clusterIpRanges: readonly string[];
+  nodePortRange: string;
+  store: Store;
+  registryOf(type: ResourceType<KubeObject>): Registry;
+  /** As whom the server itself writes. */
+  user: UserInfo;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+}
+
+/** What gives Services their addresses and ports, and keeps those right. */
+export interface ServiceNetwork {
+  readonly ranges: readonly IpRange[];
+  /** See ServiceAddresses.hooks. */
+  hooks(afterDelete: (service: Service) => Promise<void>): KindHooks;
+  /** Gives what the stored Services have the objects that say so, where they are missing: of older versions, or lost. */
+  start(): Promise<void>;
+  readonly repair: PostStartHook;
+}
+
+/** Throws for ranges that make no sense. */
+export function serviceNetwork(options: ServiceNetworkOptions): ServiceNetwork {
+  const { store, registryOf, user, clock, random } = options;
+  const logger = options.logger.with({}, "service-addresses");
+  const ranges = options.clusterIpRanges.map(parseRange);
+  const range = parsePortRange(options.nodePortRange);
+  const request: WriteRequest = { user, dryRun: false, options: {}, warn() {} };
+  const shared = serviceRanges(() => registryOf(serviceCIDRs).cache);
+  const ips = new ClusterIps({ ranges: shared, registry: () => registryOf(ipAddresses), request, random });
+  const inUse = async () => {
+    const { items } = await registryOf(services).cache.list();
+    return items.flatMap(({ object }) => portsOf(object as Service));
+  };
+  const ports = new NodePorts({ range, store, random, inUse });
+  const families = ranges.map(({ family }) => family);
+  const addresses = new ServiceAddresses({ ips, ports, families, logger });
+  const repairOptions = {
+    services: () => registryOf(services),
+    addresses: () => registryOf(ipAddresses),
+    ranges: shared,
+    ports,
+    request,
+    clock,
+    logger,
+  };
+  return {
+    ranges,
+    hooks: (afterDelete) => addresses.hooks(afterDelete),
+    start: () => repairLoops(repairOptions).once(),
+    repair: {
+      name: "start-service-ip-repair-controllers",
+      after: ["start-kubernetes-service-cidr-controller"],
+      async run(client, signal) {
+        const recorder = (component: string) => eventRecorder({ client, clock, random, logger, component, signal });
+        const loops = repairLoops({ ...repairOptions, recorder });
+        await loops.once();
+        const loop = loops.start();
+        signal.addEventListener("abort", () => loop.stop(), { once: true });
+      },
+    },
+  };
+}
