@@ -21,6 +21,8 @@ export interface AuthorizationDecision {
   readonly decision: "allow" | "deny" | "no-opinion";
   /** Why; shown to the client after `forbidden:` where the request is refused. */
   readonly reason?: string;
+  /** What went wrong on the way, such as a webhook that can't be reached. Where nothing allows the request, it is a 500. */
+  readonly error?: string;
 }
 
 /** Decides whether a user may do something. Answered from memory on the hot path. */

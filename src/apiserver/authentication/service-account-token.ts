@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { KubeObject, ResourceType } from "../../api/object.ts";
 import { nodes, pods, secrets, serviceAccounts } from "../../api/resource-types.ts";
+import type { Secret } from "../../api/types/core.v1.ts";
 import type { UserInfo } from "../../api/user.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Lookup } from "../lookup.ts";
@@ -26,6 +27,8 @@ export interface ServiceAccountTokenOptions {
   keys: readonly TokenKey[];
   lookup: Lookup;
   clock: Clock;
+  /** Called with the Secret of an old token that was used. */
+  onLegacyUse?(secret: Secret): void;
 }
 
 /**
@@ -111,8 +114,11 @@ export function serviceAccountTokenAuthenticator(options: ServiceAccountTokenOpt
       throw new Error(`ServiceAccount UID (${owner.metadata?.uid}) does not match claim (${uid})`);
     }
     if (secret.metadata?.labels?.["kubernetes.io/legacy-token-invalid-since"]) {
-      throw new Error(`the token in secret ${namespace}/${secretName} has been marked invalid`);
+      throw new Error(
+        `the token in secret ${namespace}/${secretName} for service account ${namespace}/${name} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the 'kubernetes.io/legacy-token-invalid-since' label from the secret to temporarily allow use of this token`,
+      );
     }
+    options.onLegacyUse?.(secret);
     return account(namespace, { name, uid }, {});
   };
 

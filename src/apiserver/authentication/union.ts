@@ -4,6 +4,9 @@ import type { Authenticator } from "../authentication.ts";
 export const AUTHENTICATED_GROUP = "system:authenticated";
 export const ANONYMOUS: UserInfo = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 
+/** Whether a request without credentials for a path is let through to authorization. */
+export type AnonymousPolicy = (path: string) => boolean;
+
 /** The user as a member of `system:authenticated`; the same object for the same user. */
 export function authenticated(user: UserInfo): UserInfo {
   if (user.groups.includes(AUTHENTICATED_GROUP)) return user;
@@ -23,8 +26,10 @@ const completed = new WeakMap<UserInfo, UserInfo>();
  */
 export function authenticatorUnion(
   authenticators: readonly Authenticator[],
-  options: { anonymous: boolean },
+  options: { anonymous: boolean | AnonymousPolicy },
 ): Authenticator {
+  const { anonymous: allowed } = options;
+  const anonymous = typeof allowed === "function" ? allowed : () => allowed;
   return {
     async authenticate(credentials) {
       let failure: unknown;
@@ -37,7 +42,7 @@ export function authenticatorUnion(
         }
       }
       if (failure) throw failure;
-      return options.anonymous ? ANONYMOUS : undefined;
+      return anonymous(credentials.path ?? "/") ? ANONYMOUS : undefined;
     },
   };
 }

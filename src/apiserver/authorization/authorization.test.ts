@@ -12,12 +12,16 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../api/typ
 import type { ResourceSlice } from "../../api/types/resource.v1.ts";
 import type { VolumeAttachment } from "../../api/types/storage.v1.ts";
 import type { UserInfo } from "../../api/user.ts";
+import { systemRandom } from "../../base/random.ts";
+import { virtualClock } from "../../base/virtual-clock.ts";
 import type { AuthorizationAttributes } from "../authorization.ts";
 import { memoryLookup } from "../lookup.fixture.ts";
 import { nodeRules } from "../rbac/bootstrap-policy.ts";
+import { unreachableWebhooks } from "../webhook/webhook-client.ts";
+import { configuredAuthorizer, specsForModes } from "./configured.ts";
 import { nodeAuthorizer } from "./node.ts";
 import { accessReviewResources } from "./reviews.ts";
-import { alwaysAllow, alwaysDeny, authorizerForModes, authorizerUnion, type ResolvingAuthorizer } from "./union.ts";
+import { alwaysAllow, alwaysDeny, authorizerUnion, type ResolvingAuthorizer } from "./union.ts";
 
 const lookup = memoryLookup();
 const pod = (name: string, nodeName: string, spec: object = {}, metadata: object = {}) =>
@@ -179,7 +183,11 @@ const refusing = (reason: string, wait = false): ResolvingAuthorizer => ({
 test("the modes are asked in turn, the superuser first", async () => {
   const get = { verb: "get", path: "/x" };
   const modes = (...names: string[]) =>
-    authorizerForModes(names, { Node: refusing("node", true), RBAC: refusing("rbac") });
+    configuredAuthorizer(
+      specsForModes(names, undefined, undefined),
+      { Node: refusing("node", true), RBAC: refusing("rbac") },
+      { webhooks: unreachableWebhooks, clock: virtualClock(), random: systemRandom() },
+    );
   assert.deepEqual(modes("AlwaysDeny").authorize({ user: root, ...get }), { decision: "allow" });
   assert.deepEqual(await modes("Node", "RBAC").authorize({ user: jane, ...get }), {
     decision: "no-opinion",
@@ -191,7 +199,8 @@ test("the modes are asked in turn, the superuser first", async () => {
     "rbac\nEverything is forbidden.",
   );
   assert.throws(() => modes("Node", "Node"), /given twice/);
-  assert.throws(() => modes("Webhook"), /Webhook is not supported/);
+  assert.throws(() => modes("Webhook"), /Webhook's authorization config file not passed/);
+  assert.throws(() => modes("ABAC"), /ABAC's authorization policy file not passed/);
   assert.throws(() => modes("toString"), /"toString" is not a valid mode/);
   assert.throws(() => modes(), /at least one/);
   assert.deepEqual(modes("Node", "AlwaysAllow").rulesFor(jane, "a").errors, ["node"]);

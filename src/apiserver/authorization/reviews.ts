@@ -35,7 +35,8 @@ export function accessReviewResources(authorizer: Authorizer, rules: RuleResolve
     user: UserInfo,
   ): Promise<UnknownObject> => {
     const { attributes, errors } = attributesOf(spec, user);
-    const { decision, reason } = await authorizer.authorize(attributes);
+    const { decision, reason, error } = await authorizer.authorize(attributes);
+    if (error) errors.unshift(error);
     const status: SubjectAccessReviewStatus = {
       allowed: decision === "allow",
       ...(decision === "deny" ? { denied: true } : {}),

@@ -55,12 +55,14 @@ export function authorizerUnion(authorizers: readonly ResolvingAuthorizer[]): Re
     from: number,
     attributes: AuthorizationAttributes,
     reasons: string[],
+    errors: string[],
   ): Promise<AuthorizationDecision> => {
     let decision = await first;
     for (let next = from; ; next++) {
       if (decision.decision !== "no-opinion") return decision;
       if (decision.reason) reasons.push(decision.reason);
-      if (next >= authorizers.length) return refused(reasons);
+      if (decision.error) errors.push(decision.error);
+      if (next >= authorizers.length) return refused(reasons, errors);
       decision = await authorizers[next]!.authorize(attributes);
     }
   };
@@ -68,13 +70,15 @@ export function authorizerUnion(authorizers: readonly ResolvingAuthorizer[]): Re
     // Stays synchronous as long as those asked are: nearly every request is decided without a promise.
     authorize(attributes) {
       const reasons: string[] = [];
+      const errors: string[] = [];
       for (let index = 0; index < authorizers.length; index++) {
         const answer = authorizers[index]!.authorize(attributes);
-        if (answer instanceof Promise) return goOn(answer, index + 1, attributes, reasons);
+        if (answer instanceof Promise) return goOn(answer, index + 1, attributes, reasons, errors);
         if (answer.decision !== "no-opinion") return answer;
         if (answer.reason) reasons.push(answer.reason);
+        if (answer.error) errors.push(answer.error);
       }
-      return refused(reasons);
+      return refused(reasons, errors);
     },
     rulesFor(user, namespace) {
       const found = authorizers.map((authorizer) => authorizer.rulesFor(user, namespace));
@@ -87,31 +91,11 @@ export function authorizerUnion(authorizers: readonly ResolvingAuthorizer[]): Re
   };
 }
 
-const refused = (reasons: string[]): AuthorizationDecision =>
-  reasons.length === 0 ? NO_OPINION : { decision: "no-opinion", reason: reasons.join("\n") };
-
-/** The modes of upstream's --authorization-mode that Knarr has. */
-export type AuthorizationMode = "Node" | "RBAC" | "AlwaysAllow" | "AlwaysDeny";
-
-/**
- * The authorizers of `modes` (upstream's --authorization-mode) in that order, behind the one for superusers. Throws
- * where a mode is unknown, not supported, or given twice.
- */
-export function authorizerForModes(
-  modes: readonly string[],
-  implementations: { Node: ResolvingAuthorizer; RBAC: ResolvingAuthorizer },
-): ResolvingAuthorizer {
-  const known: Readonly<Record<AuthorizationMode, ResolvingAuthorizer>> = {
-    ...implementations,
-    AlwaysAllow: alwaysAllow,
-    AlwaysDeny: alwaysDeny,
+function refused(reasons: readonly string[], errors: readonly string[]): AuthorizationDecision {
+  if (reasons.length === 0 && errors.length === 0) return NO_OPINION;
+  return {
+    decision: "no-opinion",
+    ...(reasons.length > 0 ? { reason: reasons.join("\n") } : {}),
+    ...(errors.length > 0 ? { error: errors.length === 1 ? errors[0]! : `[${errors.join(", ")}]` } : {}),
   };
-  if (modes.length === 0) throw new Error("at least one authorization-mode must be passed");
-  const chosen = modes.map((mode, index) => {
-    if (modes.indexOf(mode) !== index) throw new Error(`authorization-mode ${JSON.stringify(mode)} is given twice`);
-    if (mode === "ABAC" || mode === "Webhook") throw new Error(`authorization-mode ${mode} is not supported`);
-    if (!Object.hasOwn(known, mode)) throw new Error(`authorization-mode ${JSON.stringify(mode)} is not a valid mode`);
-    return known[mode as AuthorizationMode];
-  });
-  return authorizerUnion([superuserAuthorizer, ...chosen]);
 }

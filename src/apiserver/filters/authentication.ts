@@ -11,7 +11,7 @@ export function authentication(authenticator: Authenticator): Filter {
       context.user = authenticated(request.identity);
       return next(context);
     }
-    const user = await authenticator.authenticate({ headers: request.headers, certificate: request.certificate });
+    const user = await authenticator.authenticate(request);
     // A certificate that was shown but can't be trusted does not make its owner anonymous.
     if (!user || (user.name === ANONYMOUS.name && request.certificateError !== undefined)) throw unauthorized();
     context.user = user;

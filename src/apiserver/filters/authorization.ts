@@ -1,6 +1,7 @@
 import { forbidden } from "../../api/status-error.ts";
 import type { UserInfo } from "../../api/user.ts";
 import type { AuthorizationAttributes, Authorizer } from "../authorization.ts";
+import { textReply } from "../http/status-reply.ts";
 import type { RequestInfo } from "../request-info.ts";
 import type { Filter } from "./context.ts";
 
@@ -9,12 +10,16 @@ export function authorization(authorizer: Authorizer): Filter {
   return async (context, next) => {
     const attributes = requestAttributes(context.info, context.user, context.request.query);
     const answer = authorizer.authorize(attributes);
-    const { decision, reason } = answer instanceof Promise ? await answer : answer;
+    const { decision, reason, error } = answer instanceof Promise ? await answer : answer;
     const { audit } = context;
     audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
     audit?.annotate("authorization.k8s.io/reason", reason ?? "");
-    if (decision !== "allow") throw refusal(attributes, reason);
-    return next(context);
+    if (decision === "allow") return next(context);
+    // As upstream: whether it is allowed could not be found out, which is no refusal.
+    if (error !== undefined) {
+      return textReply(500, `Internal Server Error: ${JSON.stringify(context.request.url)}: ${error}\n`);
+    }
+    throw refusal(attributes, reason);
   };
 }
 

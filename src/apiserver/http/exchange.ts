@@ -20,8 +20,10 @@ export interface ApiRequest {
   /** Aborted when the client has gone away or the server ends the request. */
   readonly signal: AbortSignal;
   readonly protocol: "HTTP/1.1" | "HTTP/2.0" | "in-process";
-  /** The client's verified certificate in DER. */
+  /** The client's certificate in DER, verified against the client CA. */
   readonly certificate?: PeerCertificate["raw"];
+  /** The same, verified against the CA of proxies that say in headers for whom they speak. */
+  readonly proxyCertificate?: PeerCertificate["raw"];
   /** Why the certificate that the client showed is not accepted. */
   readonly certificateError?: string;
   /** Whom the in-process transport speaks for: already authenticated. */

@@ -29,13 +29,14 @@ export function http1Request(
     url,
     path: target.path,
     query: target.query,
-    headers: withRepeatedHeaders(message.headers, message.rawHeaders),
+    headers: withRepeatedHeaders(message.headers, message.rawHeaders, peer.proxyCertificate !== undefined),
     body: upgradable ? bufferedBody(new Uint8Array()) : streamedBody(message, message.headers["content-length"]),
     get signal() {
       return lifetime.signal;
     },
     protocol: "HTTP/1.1",
     certificate: peer.certificate,
+    proxyCertificate: peer.proxyCertificate,
     certificateError: peer.certificateError,
     remoteAddress: peer.remoteAddress,
     upgradable,

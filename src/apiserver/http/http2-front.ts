@@ -21,13 +21,14 @@ export function http2Request(
     url,
     path: target.path,
     query: target.query,
-    headers: withRepeatedHeaders(headers as ApiRequest["headers"], raw),
+    headers: withRepeatedHeaders(headers as ApiRequest["headers"], raw, peer.proxyCertificate !== undefined),
     body: streamedBody(stream, headers["content-length"]),
     get signal() {
       return lifetime.signal;
     },
     protocol: "HTTP/2.0",
     certificate: peer.certificate,
+    proxyCertificate: peer.proxyCertificate,
     certificateError: peer.certificateError,
     remoteAddress: peer.remoteAddress,
     upgradable: false,

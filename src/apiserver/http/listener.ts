@@ -10,7 +10,7 @@ import type { Network } from "../../base/network.ts";
 import type { ApiRequest, Handler, Reply } from "./exchange.ts";
 import { http1Request, writeHttp1, writeRaw } from "./http1-front.ts";
 import { http2Request, writeHttp2 } from "./http2-front.ts";
-import type { PeerIdentity } from "./request-lifetime.ts";
+import { peerIdentities } from "./peer-identity.ts";
 import { statusReply } from "./status-reply.ts";
 
 /** As Go's server: the headers of one request together. */
@@ -40,6 +40,8 @@ export interface ListenOptions {
   key: string | Buffer;
   /** PEM of the CAs that client certificates are verified against. Absent: certificates are not asked for. */
   clientCa?: string | Buffer;
+  /** PEM of the CAs of proxies that say in headers for whom they speak. */
+  requestHeaderCa?: string;
 }
 
 export interface Listener {
@@ -54,12 +56,14 @@ export async function listen(
   options: ListenOptions,
   { network, clock, logger }: { network: Network; clock: Clock; logger: Logger },
 ): Promise<Listener> {
+  const authorities = [options.clientCa, options.requestHeaderCa].filter((ca) => ca !== undefined);
+  const peerOf = peerIdentities(options);
   const server = network.http2.createSecureServer({
     cert: options.certificate,
     key: options.key,
-    ca: options.clientCa,
+    ca: authorities.length > 0 ? authorities : undefined,
     allowHTTP1: true,
-    requestCert: options.clientCa !== undefined,
+    requestCert: authorities.length > 0,
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
@@ -190,24 +194,4 @@ interface UntypedEvents {
 async function answer(handler: Handler, request: ApiRequest | undefined): Promise<Reply> {
   if (!request) return statusReply(badRequest("malformed request target"));
   return handler(request);
-}
-
-const identities = new WeakMap<object, PeerIdentity>();
-
-/** Who is at the other end; found out once per connection. */
-function peerOf(socket: TLSSocket): PeerIdentity {
-  let identity = identities.get(socket);
-  if (!identity) {
-    const raw = socket.getPeerCertificate?.()?.raw;
-    identity = {
-      remoteAddress: socket.remoteAddress,
-      ...(raw
-        ? socket.authorized
-          ? { certificate: raw }
-          : { certificateError: String(socket.authorizationError) }
-        : {}),
-    };
-    identities.set(socket, identity);
-  }
-  return identity;
 }

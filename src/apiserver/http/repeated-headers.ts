@@ -3,12 +3,16 @@ import type { RequestHeaders } from "./exchange.ts";
 /** Headers that may come several times, each with a value of its own: Node joins them with commas, which values may contain. */
 const REPEATED = /^(impersonate-group|impersonate-extra-.*|sec-websocket-protocol|x-stream-protocol-version)$/;
 
+/** An authenticating proxy names groups and extra values in headers of its own, whose names are a matter of configuration. */
+const REPEATED_BY_PROXIES = new RegExp(`${REPEATED.source}|^x-`);
+
 /** The headers with the values of those apart. `raw` has names and values by turns, as they came. */
-export function withRepeatedHeaders(headers: RequestHeaders, raw: readonly string[]): RequestHeaders {
+export function withRepeatedHeaders(headers: RequestHeaders, raw: readonly string[], proxied = false): RequestHeaders {
+  const repeated = proxied ? REPEATED_BY_PROXIES : REPEATED;
   let result: Record<string, string | string[] | undefined> | undefined;
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index]!.toLowerCase();
-    if (!REPEATED.test(name)) continue;
+    if (!repeated.test(name)) continue;
     result ??= { ...headers };
     const before = result[name];
     result[name] = Array.isArray(before) ? [...before, raw[index + 1]!] : [raw[index + 1]!];

@@ -4,6 +4,8 @@ import type { PeerCertificate } from "node:tls";
 export interface PeerIdentity {
   /** DER; only where it was verified against the client CA. */
   certificate?: PeerCertificate["raw"];
+  /** DER; only where it was verified against the CA of authenticating proxies. */
+  proxyCertificate?: PeerCertificate["raw"];
   /** Why the certificate that the client showed is not accepted. */
   certificateError?: string;
   remoteAddress?: string;

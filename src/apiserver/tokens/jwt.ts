@@ -36,6 +36,15 @@ export function tokenKey(publicKey: KeyObject): TokenKey {
   return { id: createHash("sha256").update(spki).digest("base64url"), algorithm, publicKey };
 }
 
+/** All public keys of a PEM text: of public keys, private keys and certificates, as upstream reads its key files. */
+export function publicKeysFromPem(pem: string | Buffer): KeyObject[] {
+  const blocks = String(pem).match(/-----BEGIN ([^-]+)-----[^-]*-----END \1-----/g) ?? [];
+  // Curve parameters stand in front of the keys that OpenSSL writes, and say nothing that the keys don't.
+  const keys = blocks.filter((block) => !block.includes("EC PARAMETERS")).map((block) => createPublicKey(block));
+  if (keys.length === 0) throw new Error("data does not contain any valid RSA or ECDSA public keys");
+  return keys;
+}
+
 /** The private key as tokens use it. Throws as `tokenKey` does. */
 export function signingKey(privateKey: KeyObject): SigningKey {
   return { ...tokenKey(createPublicKey(privateKey)), privateKey };
