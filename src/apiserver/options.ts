@@ -67,6 +67,13 @@ export const apiServerFlags = {
     default: DEFAULT_NODE_PORT_RANGE,
     description: "the ports of NodePorts",
   },
+  "proxy-client-cert-file": { kind: "string", description: "who this server is to extension servers (PEM)" },
+  "proxy-client-key-file": { kind: "string", description: "the key of --proxy-client-cert-file (PEM)" },
+  "enable-aggregator-routing": {
+    kind: "boolean",
+    default: false,
+    description: "reaches webhooks and extension servers at an endpoint of their Service, not at its cluster IP",
+  },
   "kubelet-client-certificate": { kind: "string", description: "who this server is to kubelets (PEM)" },
   "kubelet-client-key": { kind: "string", description: "the key of --kubelet-client-certificate (PEM)" },
   "kubelet-certificate-authority": { kind: "string", description: "the CA of kubelets' certificates (PEM)" },

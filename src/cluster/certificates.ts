@@ -30,6 +30,10 @@ export interface ClusterCertificates {
   readonly apiserver: KeyedCertificate;
   /** What the API server shows to kubelets. */
   readonly kubeletClient: KeyedCertificate;
+  /** What extension servers verify the front proxy with: whoever has a certificate of it speaks for any user. */
+  readonly frontProxyAuthority: string;
+  /** What the API server shows to extension servers. */
+  readonly frontProxyClient: KeyedCertificate;
   /** The administrator: `system:masters`. */
   readonly admin: KeyedCertificate;
   /** Signs ServiceAccount tokens. */
@@ -46,6 +50,9 @@ export interface NodeCertificates {
   readonly dns: KeyedCertificate;
 }
 
+/** The name of the API server's certificate as a front proxy. */
+export const FRONT_PROXY = "front-proxy-client";
+
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3650;
 const LEAF_DAYS = 365;
@@ -54,7 +61,7 @@ const RENEW_DAYS = 90;
 
 /**
  * Reads the cluster's certificates from `directory`, making what is missing, about to expire, or lacks a name that is now
- * needed. Keys are readable by root alone; the authority is never replaced once it is there.
+ * needed. Keys are readable by root alone; the authorities are never replaced once they are there.
  */
 export async function clusterCertificates(options: {
   files: Files;
@@ -66,19 +73,21 @@ export async function clusterCertificates(options: {
   const { files, clock, directory, serverNames } = options;
   await files.mkdir(directory, { recursive: true, mode: 0o700 });
   const path = (name: string) => join(directory, name);
-  const authority = await loadOrMakeAuthority(files, clock, path("ca"));
+  const authority = await loadOrMakeAuthority(files, clock, path("ca"), "kubernetes");
+  const frontProxyAuthority = await loadOrMakeAuthority(files, clock, path("front-proxy-ca"), "front-proxy-ca");
 
   const leaf = async (
     name: string,
     usage: "client" | "server",
     subject: Subject & AlternativeNames,
+    issuer = authority,
   ): Promise<KeyedCertificate> => {
     const [certificateFile, keyFile] = [path(`${name}.crt`), path(`${name}.key`)];
     const present = await readPair(files, certificateFile, keyFile);
     if (present && stillGood(present.certificate, subject, clock.now()))
       return { ...present, certificateFile, keyFile };
     const made = issue({
-      authority,
+      authority: issuer,
       ...subject,
       usages: [usage],
       notBefore: clock.now() - 5 * 60_000,
@@ -103,6 +112,8 @@ export async function clusterCertificates(options: {
       commonName: "kube-apiserver-kubelet-client",
       organizations: ["system:masters"],
     }),
+    frontProxyAuthority: frontProxyAuthority.certificatePem,
+    frontProxyClient: await leaf("front-proxy-client", "client", { commonName: FRONT_PROXY }, frontProxyAuthority),
     admin: await leaf("admin", "client", { commonName: "kubernetes-admin", organizations: ["system:masters"] }),
     serviceAccountKeyFile,
     serviceAccountPublicKeyFile,
@@ -128,10 +139,10 @@ export async function clusterCertificates(options: {
   };
 }
 
-async function loadOrMakeAuthority(files: Files, clock: Clock, base: string): Promise<Authority> {
+async function loadOrMakeAuthority(files: Files, clock: Clock, base: string, commonName: string): Promise<Authority> {
   const present = await readPair(files, `${base}.crt`, `${base}.key`);
   if (present) return loadAuthority(present.certificate, present.key);
-  const authority = newAuthority({ commonName: "kubernetes", now: clock.now(), validityMs: AUTHORITY_DAYS * DAY_MS });
+  const authority = newAuthority({ commonName, now: clock.now(), validityMs: AUTHORITY_DAYS * DAY_MS });
   await files.writeAtomic(`${base}.key`, privateKeyPem(authority.privateKey));
   await files.writeAtomic(`${base}.crt`, authority.certificatePem, { mode: 0o644 });
   return authority;
