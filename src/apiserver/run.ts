@@ -79,10 +79,6 @@ async function serverSettings(
   if (!proxyCertificate !== !proxyKey) {
     throw new Error("--proxy-client-cert-file and --proxy-client-key-file need each other");
   }
-  const [proxyCertificate, proxyKey] = [flags["proxy-client-cert-file"], flags["proxy-client-key-file"]];
-  if (!proxyCertificate !== !proxyKey) {
-    throw new Error("--proxy-client-cert-file and --proxy-client-key-file need each other");
-  }
   const maxExpiration = flags["service-account-max-token-expiration"];
   const features = featureGates(flags["feature-gates"]);
   return {
@@ -119,10 +115,6 @@ async function serverSettings(
           },
         }
       : {}),
-    ...(proxyCertificate && proxyKey
-      ? { proxyClient: { certificate: (await read(proxyCertificate))!, key: (await read(proxyKey))! } }
-      : {}),
-    serviceRouting: flags["enable-aggregator-routing"] ? "endpoint" : "cluster-ip",
     ...(proxyCertificate && proxyKey
       ? { proxyClient: { certificate: (await read(proxyCertificate))!, key: (await read(proxyKey))! } }
       : {}),

@@ -59,7 +59,6 @@ export async function runControlPlane(
       ca: certificates.authority,
     },
     proxyClient: certificates.frontProxyClient,
-    proxyClient: certificates.frontProxyClient,
     serviceClusterIpRanges: [plan.serviceCidr],
     advertise: { address: cluster.apiAddresses[1]!, port: record.apiPort },
     // Without it a kubelet could write other nodes and their pods.
