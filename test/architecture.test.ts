@@ -17,6 +17,7 @@ const ROOMS: Record<string, readonly string[]> = {
   cloud: ["client", "api", "base"],
   kubelet: ["client", "api", "base"],
   simulator: ["client", "api", "base"],
+  operator: ["client", "api", "base"],
   proxy: ["client", "api", "base"],
   dns: ["client", "api", "base"],
   metrics: ["client", "api", "base"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { UnknownObject } from "../api/object.ts";
 import { seededRandom } from "../base/random.ts";
 import { type Action, chooseStage, compileStage } from "./lifecycle.ts";
 import { parseStages, StageError } from "./stage.ts";
@@ -87,7 +88,7 @@ test("delays: fixed, drawn, from the object as a duration or a time", () => {
   const delayed = (delay: string) =>
     compile(`${head("a")}\n  resourceRef: {kind: Pod}\n  selector: {}\n  delay: ${delay}\n`)[0]!;
   const random = { ...seededRandom(1), next: () => 0.5 };
-  const ms = (delay: string, object: object = pod) => delayed(delay).delayMs(object, NOW, random);
+  const ms = (delay: string, object: UnknownObject = pod) => delayed(delay).delayMs(object, NOW, random);
   assert.equal(ms("{durationMilliseconds: 100}"), 100);
   assert.equal(ms("{durationMilliseconds: 100, jitterDurationMilliseconds: 300}"), 200);
   assert.equal(ms("{durationMilliseconds: 100, jitterDurationMilliseconds: 50}"), 50);

@@ -11,6 +11,8 @@ import { type ObjectClient, objectClient } from "../client/object-client.ts";
 import { IN_PROCESS_COMPONENTS, type InProcess, type InProcessComponent, inProcess } from "../cluster/in-process.ts";
 import { kubeconfig } from "../cluster/kubeconfig-file.ts";
 import type { ControllerSettings } from "../controllers/settings.ts";
+import { type Manager, startManager } from "../operator/manager.ts";
+import type { Reconciler } from "../operator/reconciler.ts";
 import { type NodeShape, simulatedNode } from "../simulator/simulated-node.ts";
 import type { Stage } from "../simulator/stage.ts";
 import { nodeStages } from "../simulator/stages/node.ts";
@@ -70,6 +72,8 @@ export interface Cluster extends AsyncDisposable {
   start(component: InProcessComponent): Promise<void>;
   /** `kill` and `start`. */
   crash(component: InProcessComponent): Promise<void>;
+  /** Starts controllers of one's own, on the cluster's clock; they end with the cluster, or when they are stopped. */
+  startManager(reconcilers: readonly Reconciler[]): Promise<Manager>;
   /** Puts a component's clock ahead (or, below zero, behind) by so many ms. */
   skewClock(component: InProcessComponent, ms: number): void;
   /** Serves the API over TLS on a free port of 127.0.0.1; returns a kubeconfig of the administrator for it. */
@@ -141,6 +145,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   let disposing: Promise<void> | undefined;
   let served: { port: number } | undefined;
   let nodeCount = 0;
+  const managers: Manager[] = [];
 
   const usable = () => {
     if (disposing) throw new ClusterUseError("disposed", "the cluster was disposed: start another one");
@@ -212,6 +217,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       await cluster.kill(component);
       await cluster.start(component);
     },
+    async startManager(reconcilers) {
+      usable();
+      const manager = startManager({ client: parts.client(ADMIN, "test-manager"), clock, random, logger, reconcilers });
+      managers.push(manager);
+      await manager.started;
+      return manager;
+    },
     skewClock(component, ms) {
       usable();
       clocks.get(component)!.skewMs = ms;
@@ -225,6 +237,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     dispose() {
       disposing ??= (async () => {
         meter.stop();
+        for (const manager of managers) await manager.stop();
         await parts.stop();
       })();
       return disposing;
