@@ -1,5 +1,6 @@
-import { type KubeObject, objectKey, type ResourceType } from "../api/object.ts";
+import { type KubeObject, objectKey, type ResourceType, type UnknownObject } from "../api/object.ts";
 import type { Follower, Lookup } from "./lookup.ts";
+import { detachedObject } from "./registry/detached-object.ts";
 
 /** A Lookup over objects that a test puts in place. */
 export interface MemoryLookup extends Lookup {
@@ -37,18 +38,20 @@ export function memoryLookup(): MemoryLookup {
     async follow<T extends KubeObject>(type: ResourceType<T>, follower: Follower<T>) {
       const { objects, followers } = store(type);
       const one: Follower<KubeObject> = {
-        put: (object, key) => follower.put(object as T, key),
+        put: (object, key, stored) => follower.put(object as T, key, stored),
         remove: (key) => follower.remove(key),
       };
       followers.add(one);
-      for (const [key, object] of objects) one.put(object, key);
+      for (const [key, object] of objects) one.put(object, key, detachedObject(object as KubeObject as UnknownObject));
       return { stop: () => void followers.delete(one) };
     },
     put(type, ...added) {
       const { objects, followers } = store(type);
       for (const object of added) {
         objects.set(objectKey(object), object);
-        for (const follower of followers) follower.put(object, objectKey(object));
+        for (const follower of followers) {
+          follower.put(object, objectKey(object), detachedObject(object as KubeObject as UnknownObject));
+        }
       }
     },
     remove(type, object) {

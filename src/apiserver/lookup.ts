@@ -1,7 +1,7 @@
 import type { KubeObject, ResourceType } from "../api/object.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { ResourceCache } from "./watch-cache/watch-cache.ts";
+import type { CachedObject, ResourceCache } from "./watch-cache/watch-cache.ts";
 
 /**
  * How authentication, authorization and admission read other objects: from the server's own memory, without a request.
@@ -31,8 +31,8 @@ export interface Lookup {
 }
 
 export interface Follower<T> {
-  /** A new object, or a new state of a known one. */
-  put(object: T, key: string): void;
+  /** A new object, or a new state of a known one. `stored` reads it again where `object` is too large to be kept. */
+  put(object: T, key: string, stored: CachedObject): void;
   /** The object of `key` is gone. */
   remove(key: string): void;
 }
@@ -104,7 +104,7 @@ export function cacheLookup(options: {
               follower.remove(key);
             } else {
               known.add(key);
-              follower.put(event.object.object as KubeObject as T, key);
+              follower.put(event.object.object as KubeObject as T, key, event.object);
             }
           }
         }

@@ -56,10 +56,7 @@ export function encodeList(resource: ServedResource, list: CachedList, options: 
     const head = JSON.stringify(listOf).slice(0, -1);
     return joinItems(resource, list.items, `${head},"items":[`, "]}\n");
   }
-  const items = list.items.map((item) => {
-    const { kind: _kind, apiVersion: _version, ...rest } = resource.objectOf(item);
-    return rest;
-  });
+  const items = list.items.map((item) => itemOf(resource, item));
   return encodeValue({ ...listOf, items }, encoding);
 }
 
@@ -81,7 +78,7 @@ function joinItems(
   for (let index = 0; index < items.length; index++) {
     const item = items[index]!;
     if (index > 0) out.text(",");
-    const rest = resource.conversion || item.revision === 0 ? undefined : served.rest(item.value);
+    const rest = isVerbatim(resource, item) ? served.rest(item.value) : undefined;
     if (rest) {
       out.text(`{"metadata":{"resourceVersion":"${item.revision}",`);
       out.bytes(rest);
@@ -91,7 +88,9 @@ function joinItems(
   return out.chunks();
 }
 
+/** Items of built-in lists leave out what the list says of all; those of custom ones are whole, as upstream's. */
 function itemOf(resource: ServedResource, item: CachedObject): UnknownObject {
+  if (resource.custom) return resource.objectOf(item);
   const { kind: _kind, apiVersion: _version, ...rest } = resource.objectOf(item);
   return rest;
 }
@@ -180,8 +179,12 @@ function shaped(
 }
 
 function servedPieces(resource: ServedResource, cached: CachedObject): readonly Uint8Array[] | undefined {
-  if (resource.conversion || cached.revision === 0) return undefined;
+  if (!isVerbatim(resource, cached)) return undefined;
   return resource.registry.served.object(cached.value, cached.revision);
 }
+
+/** Whether an object is served as it is stored. What was stored of a custom one may be from before its schema changed. */
+const isVerbatim = (resource: ServedResource, cached: CachedObject): boolean =>
+  !resource.conversion && !resource.custom && cached.revision !== 0;
 
 const EVENT_END = Buffer.from("}\n");

@@ -75,7 +75,12 @@ export function resourceEndpoints(options: {
     const endpoint = served ? verbs[verb] : undefined;
     if (!endpoint) throw methodNotSupported(resource.subject, info.verb);
     const deprecated = DEPRECATED[`${type.resource}.${type.group}`];
-    if (deprecated && !context.request.identity) context.warnings.push(deprecated);
+    if (!context.request.identity) {
+      if (deprecated) context.warnings.push(deprecated);
+      if (resource.custom) context.warnings.push(...resource.custom.warnings);
+    }
+    const preparing = resource.custom?.prepare();
+    if (preparing) await preparing;
     return endpoint({ context, resource, subresource, namespace, name: info.name, services });
   };
 }

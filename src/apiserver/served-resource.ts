@@ -1,8 +1,26 @@
+import type { Expected } from "../api/codec/decode.ts";
 import { apiVersionOf, type ResourceType, type UnknownObject } from "../api/object.ts";
 import type { Conversion, ResourceDefinition } from "../api/resource-definition.ts";
+import { type StructType, schemaOf } from "../api/schema/schema.ts";
 import type { Subject } from "../api/status-error.ts";
 import type { Registry } from "./registry.ts";
 import type { CachedObject } from "./watch-cache/watch-cache.ts";
+
+/** What is particular to a resource that is not built in, in one of its versions. */
+export interface CustomServing {
+  readonly listKind: string;
+  /** The version in which objects are stored, and that goes into the hash that tells of a change. */
+  readonly storageVersion: string;
+  /** Told to each client, as of a version that is deprecated. */
+  readonly warnings: readonly string[];
+  readonly schema: StructType;
+  /** See Expected.coerce. */
+  coerce(object: UnknownObject, unknown: string[] | undefined): void;
+  /** The verbs that discovery names, where some are served for a while only. */
+  readonly listedVerbs?: readonly string[];
+  /** Loads what requests take that is not there from the start; undefined where nothing is missing. */
+  prepare(): Promise<void> | undefined;
+}
 
 /** One resource at one of its paths: a group, a version, and what lies behind. */
 export class ServedResource {
@@ -12,6 +30,8 @@ export class ServedResource {
   readonly definition: ResourceDefinition;
   /** Between this version and the stored one; absent where they are the same. */
   readonly conversion: Conversion | undefined;
+  /** Absent for built-in resources. */
+  readonly custom: CustomServing | undefined;
   /** Whether objects are stored in this version. */
   readonly isStorageVersion: boolean;
   readonly verbs: readonly string[];
@@ -25,6 +45,7 @@ export class ServedResource {
     type: ResourceType;
     definition: ResourceDefinition;
     conversion?: Conversion;
+    custom?: CustomServing;
     /** Unless given: where there is no conversion. */
     isStorageVersion?: boolean;
     verbs: readonly string[];
@@ -36,6 +57,7 @@ export class ServedResource {
     this.apiVersion = apiVersionOf(options.type);
     this.definition = options.definition;
     this.conversion = options.conversion;
+    this.custom = options.custom;
     this.isStorageVersion = options.isStorageVersion ?? !options.conversion;
     this.verbs = options.verbs;
     this.subresources = new Map(options.subresources.map((one) => [one.name, one]));
@@ -55,7 +77,25 @@ export class ServedResource {
   }
 
   get listKind(): string {
-    return `${this.type.kind}List`;
+    return this.custom?.listKind ?? `${this.type.kind}List`;
+  }
+
+  /** The verbs that discovery names. */
+  get listedVerbs(): readonly string[] {
+    return this.custom?.listedVerbs ?? this.verbs;
+  }
+
+  /** The type of the objects; undefined where nothing is known of it. */
+  get schema(): StructType | undefined {
+    return this.custom ? this.custom.schema : schemaOf(this.type);
+  }
+
+  /** What objects in requests must be. */
+  get expected(): Expected {
+    const { custom, type } = this;
+    if (!custom) return type;
+    const { group, version, kind } = type;
+    return { group, version, kind, schema: custom.schema, coerce: (object, unknown) => custom.coerce(object, unknown) };
   }
 
   /** A stored object as this version shows it. Shared or new; don't change it. */

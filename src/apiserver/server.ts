@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
-import { endpoints, podDisruptionBudgets, pods, resourceQuotas } from "../api/resource-types.ts";
+import { customResourceDefinitions, endpoints, podDisruptionBudgets, pods, resourceQuotas } from "../api/resource-types.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
 import { type ServedResource as DescribedResource, servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
@@ -24,6 +24,8 @@ import { type AuditingOptions, auditing } from "./audit/auditing.ts";
 import { bootstrapHooks } from "./bootstrap/hooks.ts";
 import { serverIdentity } from "./bootstrap/identity-lease.ts";
 import { componentStatusEndpoints } from "./component-statuses.ts";
+import { customResources } from "./crd/custom-resources.ts";
+import { definitionHooks } from "./crd/definition-hooks.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
@@ -165,6 +167,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const hooks: Readonly<Record<string, KindHooks>> = {
     "namespaces.": namespaceHooks,
+    "customresourcedefinitions.apiextensions.k8s.io": definitionHooks,
     "services.": serviceAddresses.hooks(removeEndpoints),
   };
   const catalogue = builtInCatalogue(
@@ -202,6 +205,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     options.admissionPlugins,
   );
   admission.push(...secured.admission, ...plugins);
+  const custom = customResources({
+    lookup,
+    definitions: () => registryOf(customResourceDefinitions),
+    catalogue,
+    caches,
+    admission,
+    user: SERVER_USER,
+    clock,
+    random,
+    logger: logger.with({}, "crd"),
+  });
 
   const checks = health((name, error) => logger.info("a health check failed", { name, error }));
   const inFlight: InFlight = { reading: 0, mutating: 0, longRunning: 0 };
@@ -302,6 +316,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const starting = Promise.all([
     secured.start(),
     serviceAddresses.start(),
+    custom.start(),
     ...admission.map((plugin) => plugin.start?.()),
     aggregated.start(),
     fair?.start(lookup),
@@ -333,6 +348,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
   checks.add({ name: "etcd", check: storeAnswers }, ["livez", "readyz"]);
+  let definitionsRead = false;
+  starting.then(
+    () => {
+      definitionsRead = true;
+    },
+    () => {},
+  );
+  const crdCheck = () => {
+    if (!definitionsRead) throw new Error("the CustomResourceDefinitions have not been read yet");
+  };
+  checks.add({ name: "poststarthook/crd-informer-synced", check: crdCheck }, ["livez", "readyz"]);
   checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
   const ready = runPostStartHooks(postStart, {
     client: ownClient(),
@@ -364,6 +390,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await Promise.all([...listeners.map((listener) => listener.close(graceMs)), Promise.race([idle(), overdue])]);
       grace.dispose();
       ended.abort();
+      custom.stop();
       secured.stop();
       for (const plugin of admission) plugin.stop?.();
       aggregated.stop();

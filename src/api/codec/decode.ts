@@ -1,6 +1,8 @@
+import { cloneJson } from "../../base/clone.ts";
 import { apiVersionOf, parseApiVersion, type UnknownObject } from "../object.ts";
 import { type StructType, schemaOf } from "../schema/schema.ts";
 import { badRequest } from "../status-error.ts";
+import { repeatedFields } from "../structural/coerce.ts";
 import { JsonSyntaxError, parseJson, type WrittenKeys } from "./json-text.ts";
 import { inMemberOrder } from "./member-order.ts";
 import { DecodeError, normalize } from "./normalize.ts";
@@ -12,6 +14,11 @@ export interface Expected {
   readonly kind: string;
   /** The type of a custom resource; that of the built-in kind unless given. */
   readonly schema?: StructType;
+  /**
+   * Of a custom resource: brings a parsed object, which is private, into form; in the place of what decoding does with the
+   * types of built-in kinds. `unknown` gets the paths of unknown fields. Throws DecodeError.
+   */
+  coerce?(object: UnknownObject, unknown: string[] | undefined): void;
 }
 /** What to do about unknown and repeated fields: refuse with 400, tell, or nothing. */
 export type FieldValidation = "Strict" | "Warn" | "Ignore";
@@ -58,7 +65,7 @@ export async function decode(
   try {
     const { value, repeated } = parseYaml(Buffer.from(body).toString());
     const decoded = decodeParsed(value, expected, fieldValidation, { strictErrors: repeated, body });
-    return { ...decoded, object: inMemberOrder(decoded.object, schemaFor(expected)) };
+    return expected.coerce ? decoded : { ...decoded, object: inMemberOrder(decoded.object, schemaFor(expected)) };
   } catch (error) {
     if (error instanceof YamlError) throw unrecognized(expected, error.message, body);
     throw error;
@@ -93,6 +100,7 @@ export function decodeParsed(
   let actual: Kind | undefined;
   try {
     actual = actualKind(value, expected);
+    if (expected.coerce) checkCustomKind(value, actual, expected);
     const { object, strictErrors: found } = decodeAs(value, actual, expected, {
       strict,
       writtenKeys: from.writtenKeys,
@@ -135,6 +143,7 @@ function decodeAs(
   expected: Expected,
   options: { strict: boolean; converted?: boolean; writtenKeys?: WrittenKeys },
 ): { object: UnknownObject; strictErrors: readonly string[] } {
+  if (expected.coerce) return decodeCustom(value, expected, options);
   const schema = schemaFor(expected);
   checkKind(actual, expected, schema);
   const result = normalize(value ?? {}, schema, options);
@@ -142,6 +151,32 @@ function decodeAs(
   object.apiVersion = apiVersionOf(expected);
   object.kind = expected.kind;
   return { object, strictErrors: result.strictErrors };
+}
+
+/** What fields a custom object has follows from its definition, and whether it is of the kind is left to validation. */
+function decodeCustom(
+  value: unknown,
+  expected: Expected,
+  { strict, writtenKeys }: { strict: boolean; writtenKeys?: WrittenKeys },
+): { object: UnknownObject; strictErrors: readonly string[] } {
+  const object = cloneJson((value ?? {}) as UnknownObject);
+  const unknown: string[] = [];
+  expected.coerce!(object, strict ? unknown : undefined);
+  const strictErrors = [
+    ...repeatedFields(value, strict ? writtenKeys : undefined).map((path) => `duplicate field "${path}"`),
+    ...unknown.map((path) => `unknown field "${path}"`),
+  ];
+  return { object, strictErrors };
+}
+
+/** Nothing of apiVersion and kind is filled in for custom objects. Throws DecodeError, and a 400 for another version. */
+function checkCustomKind(value: unknown, actual: Kind, expected: Expected): void {
+  const { apiVersion = "", kind } = (value ?? {}) as UnknownObject;
+  if (!kind) throw new DecodeError(`Object 'Kind' is missing in '${JSON.stringify(value)}'`);
+  if (apiVersion === apiVersionOf(expected) || actual.kind !== expected.kind) return;
+  throw badRequest(
+    `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
+  );
 }
 
 function schemaFor(expected: Expected): StructType {

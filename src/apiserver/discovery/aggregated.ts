@@ -27,7 +27,7 @@ export function groupDiscoveryList(
   };
 }
 
-function resourceEntry({ type, definition, verbs, subresources }: ServedResource): object {
+function resourceEntry({ type, definition, listedVerbs: verbs, subresources }: ServedResource): object {
   const { shortNames, categories, singular } = definition;
   const scope = type.namespaced ? "Namespaced" : "Cluster";
   return {

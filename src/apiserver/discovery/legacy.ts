@@ -39,7 +39,7 @@ export function apiResourceList(groupVersion: string, resources: readonly Served
 }
 
 function resourceEntries(resource: ServedResource): APIResource[] {
-  const { type, definition, verbs } = resource;
+  const { type, definition, listedVerbs: verbs } = resource;
   const { shortNames, categories, singular } = definition;
   const main: APIResource = {
     name: type.resource,
@@ -49,7 +49,7 @@ function resourceEntries(resource: ServedResource): APIResource[] {
     verbs: [...verbs],
     ...(shortNames?.length ? { shortNames: [...shortNames] } : {}),
     ...(categories?.length ? { categories: [...categories] } : {}),
-    ...(verbs.includes("list") ? { storageVersionHash: storageVersionHash(definition.type) } : {}),
+    ...(verbs.includes("list") ? { storageVersionHash: storageVersionHash(storedAs(resource)) } : {}),
   };
   const below = [...resource.subresources.values()].map((sub): APIResource => {
     const { group, version, kind } = sub.kind;
@@ -65,6 +65,9 @@ function resourceEntries(resource: ServedResource): APIResource[] {
   });
   return [main, ...below];
 }
+
+const storedAs = ({ definition: { type }, custom }: ServedResource) =>
+  custom ? { group: type.group, version: custom.storageVersion, kind: type.kind } : type;
 
 /** Changes when a resource is stored in another version; upstream's formula. */
 function storageVersionHash({ group, version, kind }: { group: string; version: string; kind: string }): string {

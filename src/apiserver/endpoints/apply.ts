@@ -49,7 +49,7 @@ export function applyTo(
     applied,
     manager: options.manager,
     force: options.force,
-    expected: resource.type,
+    expected: resource.expected,
     subresource: subresource?.name,
     now: services.clock.now(),
   });

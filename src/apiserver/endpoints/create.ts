@@ -13,7 +13,7 @@ export async function createObject(request: ResourceRequest): Promise<Reply> {
   if (resource.type.namespaced && namespace === "") {
     throw badRequest("an empty namespace may not be set during creation");
   }
-  const decoded = await decodeBody(request, resource.type, options.fieldValidation);
+  const decoded = await decodeBody(request, resource.expected, options.fieldValidation);
   const object = resource.toStorage(decoded);
   resource.definition.defaults?.(object);
   request.context.audit?.requestObject(resource.show(object));

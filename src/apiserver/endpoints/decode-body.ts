@@ -46,7 +46,7 @@ function bodyType(request: ResourceRequest, expected: Expected): string {
   if (!given) return MEDIA_TYPES.json;
   const { type, subtype } = parseMediaType(given);
   const mediaType = `${type}/${subtype}`;
-  const accepted = hasProtobuf(expected) ? ACCEPTED : ACCEPTED_OF_CUSTOM;
+  const accepted = !expected.coerce && hasProtobuf(expected) ? ACCEPTED : ACCEPTED_OF_CUSTOM;
   if (!accepted.includes(mediaType)) throw unsupported(accepted);
   return mediaType;
 }

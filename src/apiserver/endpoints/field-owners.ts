@@ -1,12 +1,19 @@
-import { type FieldSet, setOfPath } from "../../api/apply/field-set.ts";
+import { type FieldSet, setOfPath, union } from "../../api/apply/field-set.ts";
 import { trackUpdate } from "../../api/apply/track-update.ts";
 import type { UnknownObject } from "../../api/object.ts";
-import { schemaOf } from "../../api/schema/schema.ts";
 import type { ManagedFieldsEntry } from "../../api/types/meta.v1.ts";
+import type { ServedResource } from "../served-resource.ts";
 import type { ResourceRequest } from "./resource-request.ts";
 import type { WriteOptions } from "./write-options.ts";
 
 const STATUS: FieldSet = setOfPath(["f:status"]);
+const METADATA_AND_SPEC: FieldSet = union(setOfPath(["f:metadata"]), setOfPath(["f:spec"]));
+
+/** What nobody comes to own by a write through this path, as it is not written. */
+function unowned(resource: ServedResource, subresource: string | undefined): FieldSet | undefined {
+  if (subresource === undefined) return resource.definition.hasStatus ? STATUS : undefined;
+  return resource.custom && subresource === "status" ? METADATA_AND_SPEC : undefined;
+}
 
 /**
  * Notes in `object` (a private copy in the storage version) who owns the fields in which it differs from `live`. Fields
@@ -24,10 +31,9 @@ export function trackOwners(
     updated: resource.show(object),
     manager: options.manager,
     apiVersion: resource.apiVersion,
-    schema: schemaOf(resource.type),
+    schema: resource.schema,
     subresource: subresource?.name,
-    // Nobody owns a status that is not written through this path.
-    resetFields: subresource || !resource.definition.hasStatus ? undefined : STATUS,
+    resetFields: unowned(resource, subresource?.name),
     now: services.clock.now(),
   });
   setOwners(object, entries);

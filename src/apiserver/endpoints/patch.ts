@@ -27,7 +27,7 @@ export async function patch(request: ResourceRequest): Promise<Reply> {
     namespace,
     (current) => {
       if (!current) throw notFound(resource.subject, name);
-      decoded = patchObject(resource.show(current), body, type, resource.type, options.fieldValidation);
+      decoded = patchObject(resource.show(current), body, type, resource.expected, options.fieldValidation);
       // What the patch left alone is shared with the stored object.
       const patched = resource.toStorage(cloneJson(decoded.object));
       definition.defaults?.(patched);

@@ -51,9 +51,9 @@ const SHAPES_OF = {
 
 /** The form of an answer with one object, with many, with a stream of them, or with what is never stored. */
 export async function encodingFor(request: ResourceRequest, answer: keyof typeof SHAPES_OF): Promise<EncodeOptions> {
-  const { type } = request.resource;
+  const { type, custom } = request.resource;
   const encoding = negotiate(request.context.request, {
-    protobuf: hasProtobuf(type),
+    protobuf: request.subresource?.role === "scale" || (!custom && hasProtobuf(type)),
     as: SHAPES_OF[answer],
     stream: answer === "stream",
   });

@@ -14,7 +14,7 @@ export async function updateObject(request: ResourceRequest): Promise<Reply> {
   const { resource, namespace, name, subresource } = request;
   const encoding = await encodingFor(request, "one");
   const options = writeOptions(request, "UpdateOptions");
-  const decoded = await decodeBody(request, resource.type, options.fieldValidation);
+  const decoded = await decodeBody(request, resource.expected, options.fieldValidation);
   checkName(decoded, name);
   settleNamespace(decoded, namespace);
   const object = resource.toStorage(decoded);

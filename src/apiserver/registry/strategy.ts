@@ -68,7 +68,7 @@ export class Strategy {
     const status = subresource === "status";
     if (status) definition.prepareForStatusUpdate?.(object, old, context);
     else definition.prepareForUpdate?.(object, old, context);
-    if (this.tracksGeneration && !status && bodyChanged(object, old)) {
+    if (this.tracksGeneration && !status && bodyChanged(object, old, definition.hasStatus ?? false)) {
       metadata.generation = (oldMetadata.generation ?? 0) + 1;
     }
     const errors = validateObjectMetaUpdate(metadata, oldMetadata);
@@ -130,10 +130,10 @@ export class Strategy {
   }
 }
 
-/** Whether anything but the metadata and the status differs. */
-function bodyChanged(object: UnknownObject, old: UnknownObject): boolean {
+/** Whether anything but the metadata differs, and the status where that is written apart. */
+function bodyChanged(object: UnknownObject, old: UnknownObject, hasStatus: boolean): boolean {
   for (const key of new Set([...Object.keys(object), ...Object.keys(old)])) {
-    if (key === "metadata" || key === "status" || key === "apiVersion" || key === "kind") continue;
+    if (key === "metadata" || (key === "status" && hasStatus) || key === "apiVersion" || key === "kind") continue;
     if (!jsonEqual(object[key], old[key])) return true;
   }
   return false;

@@ -58,8 +58,7 @@ function columnDefinitions(columns: readonly TableColumn[]): ColumnDefinition[] 
   if (!made) {
     made = columns.map(({ name, type, format = "", description, priority }) => ({
       name,
-      // A date cell is a finished text like "5m", so it is declared as upstream's age columns are.
-      type: type === "date" && name === "Age" ? "string" : type,
+      type,
       format,
       description,
       priority,

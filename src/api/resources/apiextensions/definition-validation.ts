@@ -8,9 +8,10 @@ import type {
   CustomResourceDefinitionSpec,
   CustomResourceDefinitionVersion,
 } from "../../types/apiextensions.v1.ts";
-import { at, child, forbidden, goQuote, invalid, notSupported, required } from "../field-errors.ts";
+import { at, child, forbidden, invalid, notSupported, required } from "../field-errors.ts";
 import { IMMUTABLE } from "../value-checks.ts";
 import { validateClientConfig, validateReviewVersions } from "../webhook-client-validation.ts";
+import { APPROVAL, approvalOf, validateApproval } from "./approval.ts";
 import { validateSchema } from "./schema-validation.ts";
 import { validateColumns, validateSelectableFields, validateSubresources } from "./version-validation.ts";
 
@@ -214,27 +215,5 @@ function validateStoredVersions(
     if (versions.some((version) => version.name === name)) continue;
     const detail = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
     errors.push(invalid(at(path, index), name, detail));
-  }
-}
-
-const APPROVAL = "api-approved.kubernetes.io";
-const APPROVAL_HELP = "see https://github.com/kubernetes/enhancements/pull/1111";
-
-function approvalOf(annotation = ""): "missing" | "bypassed" | "approved" | "invalid" {
-  if (annotation === "") return "missing";
-  if (annotation.startsWith("unapproved")) return "bypassed";
-  return /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?#]+/.test(annotation) && URL.canParse(annotation) ? "approved" : "invalid";
-}
-
-/** Groups of the Kubernetes project itself take reviewed APIs only. */
-function validateApproval(group: string | undefined, annotation: string | undefined, errors: FieldError[]): void {
-  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(group ?? "")) return;
-  const path = at("metadata.annotations", APPROVAL);
-  const must = `protected groups must have approval annotation ${goQuote(APPROVAL)}`;
-  const state = approvalOf(annotation);
-  if (state === "missing") errors.push(required(path, `${must}, ${APPROVAL_HELP}`));
-  if (state === "invalid") {
-    const detail = `${must} with either a URL or a reason starting with "unapproved", ${APPROVAL_HELP}`;
-    errors.push(invalid(path, annotation, detail));
   }
 }

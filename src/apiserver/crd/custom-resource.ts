@@ -1,0 +1,137 @@
+import { jsonEqual } from "../../api/json-equal.ts";
+import type { ResourceType } from "../../api/object.ts";
+import { apiVersionOf } from "../../api/object.ts";
+import { forbidden } from "../../api/status-error.ts";
+import { loadPatterns, patternsLoaded } from "../../api/structural/patterns.ts";
+import type { CustomResourceDefinition } from "../../api/types/apiextensions.v1.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Random } from "../../base/random.ts";
+import type { AdmissionPlugin } from "../admission/admission.ts";
+import { Registry } from "../registry.ts";
+import type { WatchCaches } from "../watch-cache/watch-cache.ts";
+import { isTrue } from "./conditions.ts";
+import { customDefinition } from "./custom-definition.ts";
+import { CustomVersion } from "./custom-version.ts";
+import type { VersionParts } from "./served-versions.ts";
+import { viewOptions, writingAs } from "./view-cache.ts";
+
+export interface CustomResourceServices {
+  readonly caches: WatchCaches;
+  /** In the order in which they are asked. */
+  readonly admission: readonly AdmissionPlugin[];
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Requests under way when a definition changes may use the old engine for so long. */
+const DRAIN_MS = 1_000;
+
+/**
+ * What a CustomResourceDefinition is served by: an engine for each version, which reads what is stored in that version
+ * and validates by its schema. It holds as long as the spec and the names stay as they are.
+ */
+export class CustomResource {
+  readonly parts: readonly VersionParts[];
+  readonly #services: CustomResourceServices;
+  readonly #closing: (() => void)[] = [];
+  #definition: CustomResourceDefinition;
+  #whole: () => CustomResourceDefinition;
+
+  /** `definition` may lack the schemas, which are read from `whole` when they are needed. */
+  constructor(
+    definition: CustomResourceDefinition,
+    whole: () => CustomResourceDefinition,
+    services: CustomResourceServices,
+  ) {
+    this.#definition = definition;
+    this.#whole = whole;
+    this.#services = services;
+    this.parts = this.#makeParts();
+  }
+
+  /** The definition as it is now: only its metadata and the conditions of its status change. */
+  get definition(): CustomResourceDefinition {
+    return this.#definition;
+  }
+
+  update(definition: CustomResourceDefinition, whole: () => CustomResourceDefinition): void {
+    this.#definition = definition;
+    this.#whole = whole;
+  }
+
+  /** Whether `definition` is served by this too: its spec, which the generation stands for, and its names are the same. */
+  serves(definition: CustomResourceDefinition): boolean {
+    const { status, metadata } = this.#definition;
+    return (
+      metadata?.uid === definition.metadata?.uid &&
+      metadata?.generation === definition.metadata?.generation &&
+      jsonEqual(status?.acceptedNames, definition.status?.acceptedNames)
+    );
+  }
+
+  /** The engine of the storage version. */
+  get storage(): Registry {
+    const found = this.parts.find(({ version }) => version.storage);
+    if (!found) throw new RangeError(`${this.definition.metadata?.name} has no storage version`);
+    return found.open();
+  }
+
+  /** Ends all watches, soon. */
+  close(): void {
+    this.#services.clock.after(DRAIN_MS, () => {
+      for (const close of this.#closing.splice(0)) close();
+    });
+  }
+
+  #makeParts(): VersionParts[] {
+    const { spec, status } = this.#definition;
+    const names = status?.acceptedNames ?? spec.names;
+    const preserve = spec.preserveUnknownFields ?? false;
+    const versions = new Map(
+      spec.versions.map(({ name }) => [name, new CustomVersion(name, preserve, () => this.#whole())]),
+    );
+    const storage = spec.versions.find((version) => version.storage)?.name ?? "";
+    const { caches, admission, clock, random } = this.#services;
+    return spec.versions
+      .filter((version) => version.served || version.storage)
+      .map((version): VersionParts => {
+        const { group } = spec;
+        const type: ResourceType = {
+          group,
+          version: version.name,
+          resource: names.plural,
+          kind: names.kind,
+          namespaced: spec.scope === "Namespaced",
+        };
+        const custom = versions.get(version.name)!;
+        const definition = customDefinition({ type, names, version, custom, rules: () => [] });
+        let registry: Registry | undefined;
+        const open = () => {
+          if (registry) return registry;
+          const view = caches.openView(
+            viewOptions({ group, resource: names.plural, version: custom, versions, definition }),
+          );
+          this.#closing.push(view.close);
+          const cache = writingAs(view.cache, apiVersionOf({ group, version: storage }));
+          registry = new Registry({ definition, cache, hooks: this.#hooks(type), admission, clock, random });
+          return registry;
+        };
+        return { version, custom, definition, open, prepare };
+      });
+  }
+
+  #hooks(type: ResourceType) {
+    return {
+      beginCreate: (object: { metadata?: { name?: string } }) => {
+        if (isTrue(this.#definition, "Terminating")) {
+          const { group, resource } = type;
+          const reason = "create not allowed while custom resource definition is terminating";
+          throw forbidden({ group, resource }, object.metadata?.name ?? "", reason);
+        }
+        return () => {};
+      },
+    };
+  }
+}
+
+const prepare = (): Promise<void> | undefined => (patternsLoaded() ? undefined : loadPatterns());
