@@ -67,6 +67,31 @@ export const apiServerFlags = {
     default: DEFAULT_NODE_PORT_RANGE,
     description: "the ports of NodePorts",
   },
+  "requestheader-client-ca-file": {
+    kind: "string",
+    description: "the CAs of proxies that may name users in headers (PEM)",
+  },
+  "requestheader-allowed-names": {
+    kind: "list",
+    default: [],
+    description: "common names of those proxies; default: all that the CA vouches for",
+  },
+  "requestheader-username-headers": {
+    kind: "list",
+    default: ["X-Remote-User"],
+    description: "headers with the user's name; the first that is there counts",
+  },
+  "requestheader-uid-headers": { kind: "list", default: ["X-Remote-Uid"], description: "headers with the user's uid" },
+  "requestheader-group-headers": {
+    kind: "list",
+    default: ["X-Remote-Group"],
+    description: "headers with the user's groups",
+  },
+  "requestheader-extra-headers-prefix": {
+    kind: "list",
+    default: ["X-Remote-Extra-"],
+    description: "what headers with further things about the user begin with",
+  },
   "proxy-client-cert-file": { kind: "string", description: "who this server is to extension servers (PEM)" },
   "proxy-client-key-file": { kind: "string", description: "the key of --proxy-client-cert-file (PEM)" },
   "enable-aggregator-routing": {

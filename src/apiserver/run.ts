@@ -3,6 +3,7 @@ import type { FlagValues } from "../base/flags.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Machine } from "../base/machine.ts";
 import type { Store } from "../store/store.ts";
+import type { RequestHeaderOptions } from "./authentication/request-header.ts";
 import { featureGates } from "./feature-gates.ts";
 import type { ListenOptions } from "./http/listener.ts";
 import type { apiServerFlags } from "./options.ts";
@@ -90,6 +91,7 @@ async function serverSettings(
       authorizationModes: flags["authorization-mode"],
       anonymous: flags["anonymous-auth"],
       bootstrapTokens: flags["enable-bootstrap-token-auth"],
+      requestHeader: await requestHeaderSettings(flags, read),
       serviceAccounts: {
         issuers: flags["service-account-issuer"],
         signingKey: (await read(flags["service-account-signing-key-file"]))!,
@@ -129,6 +131,19 @@ async function serverSettings(
   };
 }
 
+async function requestHeaderSettings(flags: Values, read: Read): Promise<RequestHeaderOptions | undefined> {
+  const ca = await read(flags["requestheader-client-ca-file"]);
+  if (ca === undefined) return undefined;
+  return {
+    ca,
+    allowedNames: flags["requestheader-allowed-names"],
+    usernameHeaders: flags["requestheader-username-headers"],
+    uidHeaders: flags["requestheader-uid-headers"],
+    groupHeaders: flags["requestheader-group-headers"],
+    extraHeaderPrefixes: flags["requestheader-extra-headers-prefix"],
+  };
+}
+
 async function listenSettings(flags: Values, read: Read): Promise<ListenOptions & { clientCa?: string }> {
   const host = flags["bind-address"];
   return {
@@ -138,6 +153,7 @@ async function listenSettings(flags: Values, read: Read): Promise<ListenOptions 
     certificate: (await read(flags["tls-cert-file"]))!,
     key: (await read(flags["tls-private-key-file"]))!,
     clientCa: await read(flags["client-ca-file"]),
+    requestHeaderCa: await read(flags["requestheader-client-ca-file"]),
   };
 }
 

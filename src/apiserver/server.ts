@@ -1,6 +1,12 @@
 import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
-import { customResourceDefinitions, endpoints, podDisruptionBudgets, pods, resourceQuotas } from "../api/resource-types.ts";
+import {
+  customResourceDefinitions,
+  endpoints,
+  podDisruptionBudgets,
+  pods,
+  resourceQuotas,
+} from "../api/resource-types.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
 import { type ServedResource as DescribedResource, servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
@@ -199,7 +205,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const quotas = () => ownClient().resource(resourceQuotas);
   const { tolerations } = options;
   const registry = metricsRegistry();
-  const webhooks = network ? webhookCaller({ network, clock, random, lookup, routing: options.serviceRouting }) : unreachableWebhooks;
+  const webhooks = network
+    ? webhookCaller({ network, clock, random, lookup, routing: options.serviceRouting })
+    : unreachableWebhooks;
   const plugins = admissionPlugins(
     { lookup, authorizer, clock, random, quotas, tolerations, catalogue, webhooks, metrics: registry },
     options.admissionPlugins,
@@ -302,7 +310,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...bootstrapHooks({
       ranges: serviceAddresses.ranges,
       advertise: options.advertise,
-      clientCa: options.clientCa,
+      authentication: { clientCa: options.clientCa, requestHeader: options.security.requestHeader },
       identity: serverIdentity(options.hostname, externalAddress, random.uuid()),
       store,
       clock,

@@ -9,6 +9,7 @@ import { client as apiClient } from "../client/api-client.ts";
 import { schedulerFlags } from "../scheduler/options.ts";
 import { runScheduler } from "../scheduler/run.ts";
 import { clusterAddons } from "./addons.ts";
+import { FRONT_PROXY } from "./certificates.ts";
 import type { Cluster } from "./cluster.ts";
 import { runControllerManager } from "./controller-manager.ts";
 import { readDescriptions } from "./descriptions.ts";
@@ -51,7 +52,17 @@ export async function runControlPlane(
     logger: logger("kube-apiserver"),
     hostname: hostname(),
     externalAddress: `${cluster.apiAddresses[1]}:${record.apiPort}`,
-    security: { serviceAccounts: { issuers: [issuer], signingKey: serviceAccountKey } },
+    security: {
+      serviceAccounts: { issuers: [issuer], signingKey: serviceAccountKey },
+      requestHeader: {
+        ca: certificates.frontProxyAuthority,
+        allowedNames: [FRONT_PROXY],
+        usernameHeaders: ["X-Remote-User"],
+        uidHeaders: ["X-Remote-Uid"],
+        groupHeaders: ["X-Remote-Group"],
+        extraHeaderPrefixes: ["X-Remote-Extra-"],
+      },
+    },
     descriptions: () => readDescriptions(files),
     kubeletClient: {
       certificate: certificates.kubeletClient.certificate,
@@ -59,6 +70,7 @@ export async function runControlPlane(
       ca: certificates.authority,
     },
     proxyClient: certificates.frontProxyClient,
+    clientCa: certificates.authority,
     serviceClusterIpRanges: [plan.serviceCidr],
     advertise: { address: cluster.apiAddresses[1]!, port: record.apiPort },
     // Without it a kubelet could write other nodes and their pods.
@@ -75,6 +87,7 @@ export async function runControlPlane(
           certificate: certificates.apiserver.certificate,
           key: certificates.apiserver.key,
           clientCa: certificates.authority,
+          requestHeaderCa: certificates.frontProxyAuthority,
         });
       } catch (error) {
         // The nodes' network is put in place while this process starts.

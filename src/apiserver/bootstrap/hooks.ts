@@ -5,7 +5,7 @@ import type { Store } from "../../store/store.ts";
 import { formatAddress, type IpRange } from "../allocators/ip-range.ts";
 import type { PostStartHook } from "../post-start.ts";
 import { reconcileBootstrapPolicy } from "../rbac/reconcile.ts";
-import { publishClientCa } from "./authentication-info.ts";
+import { type AuthenticationInfo, publishAuthenticationInfo } from "./authentication-info.ts";
 import {
   RENEW_PERIOD_MS,
   removeExpiredIdentities,
@@ -28,7 +28,7 @@ export interface BootstrapOptions {
   /** Of cluster IPs; the first range is the primary one. */
   ranges: readonly IpRange[];
   advertise: { address: string; port: number } | undefined;
-  clientCa: string | undefined;
+  authentication: AuthenticationInfo;
   identity: ServerIdentity;
   store: Store;
   clock: Clock;
@@ -37,7 +37,7 @@ export interface BootstrapOptions {
 
 /** What every cluster begins with, under upstream's names of the hooks. Throws for a loopback address. */
 export function bootstrapHooks(options: BootstrapOptions): PostStartHook[] {
-  const { ranges, advertise, clientCa, identity, clock, logger } = options;
+  const { ranges, advertise, authentication, identity, clock, logger } = options;
   const serviceCidr = defaultServiceCidr({ cidrs: ranges.map(({ text }) => text), clock, logger });
   const renew = (admin: Client) => renewIdentityLease(admin, identity, clock);
   const sweep = (admin: Client) => removeExpiredIdentities(admin, clock);
@@ -57,11 +57,11 @@ export function bootstrapHooks(options: BootstrapOptions): PostStartHook[] {
     repeated("start-kube-apiserver-identity-lease-garbage-collector", [NAMESPACES], SWEEP_PERIOD_MS, sweep, options),
   ];
   if (advertise) hooks.push(kubernetesService(advertise, ranges[0]!, options));
-  if (clientCa !== undefined) {
+  if (authentication.clientCa !== undefined || authentication.requestHeader) {
     hooks.push({
       name: "start-cluster-authentication-info-controller",
       after: [NAMESPACES],
-      run: (admin) => publishClientCa(admin, clientCa),
+      run: (admin) => publishAuthenticationInfo(admin, authentication),
     });
   }
   return hooks;
