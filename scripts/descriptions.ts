@@ -51,6 +51,7 @@ function plain(comment: string): string {
     .map((line) => line.replace(/^\s*\* ?/, ""))
     .join("\n")
     .replaceAll("*\\/", "*/")
+    .replaceAll("\\*", "*")
     .trim();
 }
 

@@ -4,7 +4,8 @@
  *
  * go-types.json holds what the API document does not say: the names of Go's named scalar types, which appear in error
  * messages, and the serialisation flags of kube-aggregator's types; go-field-order.json the order of the fields in Go's
- * structs where it is not that of the protobuf numbers (both found by reflection over the v0.36.3 modules).
+ * structs where it is not that of the protobuf numbers (both found by reflection over the v0.36.3 modules);
+ * zero-defaults.json the stated defaults that are zero values, which the facts leave out.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -62,6 +63,7 @@ const definitions: Record<string, Schema> = read(join(source, "openapi-v2.json")
 const messages: Record<string, Record<string, ProtoField>> = read(join(source, "protobuf.json"));
 const facts: Record<string, Record<string, Facts>> = read(join(source, "enums-defaults.json"));
 const goTypes: Record<string, Record<string, GoField>> = read(join(import.meta.dirname, "go-types.json"));
+const zeroDefaults: Record<string, Record<string, unknown>> = read(join(import.meta.dirname, "zero-defaults.json"));
 const goFieldOrder: Record<string, string> = read(join(import.meta.dirname, "go-field-order.json"));
 
 /** One letter per leaf type; the meanings are in schema.ts. */
@@ -164,7 +166,8 @@ function fieldCode(definition: string, name: string, schema: Schema, required: b
   if (strategy || key) hints.push(`p:${strategy ?? ""}:${key ?? ""}`);
   const fact = facts[definition]?.[name];
   if (fact?.enum) hints.push(`${fact.items ? "E" : "e"}:${fact.enum.join("|")}`);
-  if (fact?.default !== undefined) hints.push(`d:${JSON.stringify(fact.default)}`);
+  const fallback = fact?.default ?? zeroDefaults[definition]?.[name];
+  if (fallback !== undefined) hints.push(`d:${JSON.stringify(fallback)}`);
   if (flags.type && flags.type !== assumedGoType(schema)) hints.push(`G:${flags.type}`);
   if (flags.within) hints.push(`I:${flags.within}`);
   if (hints.some((hint) => /;| & /.test(hint))) throw new Error(`a separator in a hint of ${definition}.${name}`);

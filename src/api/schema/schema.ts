@@ -34,6 +34,8 @@ export interface MapType {
   readonly kind: "map";
   readonly values: Type;
   readonly atomic: boolean;
+  /** Stated to be none of one value, which is the rule anyway. */
+  readonly granular?: boolean;
   /** As maxItems of a list. */
   readonly maxProperties?: number;
 }
@@ -87,6 +89,8 @@ export interface Field {
   readonly patchStrategy: string;
   readonly patchMergeKey: string;
   readonly enum: readonly string[] | undefined;
+  /** The list type of bytes, which Go has as a list. */
+  readonly bytesListType?: ListType["listType"];
   /** Whether the values of `enum` are those of the items. */
   readonly enumOfItems: boolean;
   /** The default stated in the schema; most defaults are set by code. */
@@ -264,7 +268,7 @@ function parseField(name: string, text: string): Field {
   }
   let type = parseType(typeCode!);
   if (type.kind === "list") type = { ...type, listType, keys };
-  else if (type.kind === "map" && atomic !== undefined) type = { ...type, atomic };
+  else if (type.kind === "map" && atomic !== undefined) type = { ...type, atomic, granular: !atomic };
   else if (type.kind === "struct" && atomic !== undefined && atomic !== type.atomic) {
     type = withAtomicity(type, atomic);
   }
@@ -277,6 +281,7 @@ function parseField(name: string, text: string): Field {
     patchStrategy: patch[0] ?? "",
     patchMergeKey: patch[1] ?? "",
     enum: values,
+    ...(type.kind === "scalar" && listType ? { bytesListType: listType } : {}),
     enumOfItems,
     default: fallback,
     goType: goType ?? goTypeOf(type),

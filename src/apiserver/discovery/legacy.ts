@@ -49,7 +49,7 @@ function resourceEntries(resource: ServedResource): APIResource[] {
     verbs: [...verbs],
     ...(shortNames?.length ? { shortNames: [...shortNames] } : {}),
     ...(categories?.length ? { categories: [...categories] } : {}),
-    ...(verbs.includes("list") ? { storageVersionHash: storageVersionHash(storedAs(resource)) } : {}),
+    ...(verbs.includes("watch") ? { storageVersionHash: storageVersionHash(storedAs(resource)) } : {}),
   };
   const below = [...resource.subresources.values()].map((sub): APIResource => {
     const { group, version, kind } = sub.kind;
@@ -66,8 +66,17 @@ function resourceEntries(resource: ServedResource): APIResource[] {
   return [main, ...below];
 }
 
-const storedAs = ({ definition: { type }, custom }: ServedResource) =>
-  custom ? { group: type.group, version: custom.storageVersion, kind: type.kind } : type;
+const storedAs = ({ definition: { type }, custom }: ServedResource) => {
+  const version = custom?.storageVersion ?? TOLD[`${type.resource}.${type.group}`] ?? type.version;
+  return { group: type.group, version, kind: type.kind };
+};
+
+/** Versions that upstream's hashes are of though the stable one is served: others would read the hash as a change. */
+const TOLD: Readonly<Record<string, string>> = {
+  "customresourcedefinitions.apiextensions.k8s.io": "v1beta1",
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": "v1beta1",
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": "v1beta1",
+};
 
 /** Changes when a resource is stored in another version; upstream's formula. */
 function storageVersionHash({ group, version, kind }: { group: string; version: string; kind: string }): string {

@@ -36,7 +36,7 @@ test("the package we depend on describes every stable type and field that upstre
 
 test("both documents show them, beside references too", () => {
   const served = servedResources().filter(({ group }) => group === "apps");
-  const inV3 = documentV3(partsOf(served).get("apis/apps/v1")!, served, descriptions) as unknown as Document3;
+  const inV3 = documentV3(partsOf(served).get("apis/apps/v1")!, descriptions) as unknown as Document3;
   const inV2 = documentV2(served, descriptions) as unknown as { definitions: Schemas };
   const name = "io.k8s.api.apps.v1.Deployment";
   for (const schemas of [inV3.components.schemas, inV2.definitions]) {

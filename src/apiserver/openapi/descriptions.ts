@@ -22,6 +22,11 @@ export class Descriptions {
     return this.#table.digest;
   }
 
+  /** Whether the fields of this very definition are described, where they are at all. */
+  covers(name: string): boolean {
+    return joined(name) in this.#table.types;
+  }
+
   /** Of a definition, by its full name: `io.k8s.api.core.v1.Pod`. */
   ofDefinition(name: string): string {
     return this.#entry(name)?.[0] ?? "";

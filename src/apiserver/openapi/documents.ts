@@ -117,12 +117,8 @@ export function documentV2(resources: readonly ServedResource[], descriptions?: 
 }
 
 /** One part of OpenAPI v3. */
-export function documentV3(
-  items: readonly PathItem[],
-  resources: readonly ServedResource[],
-  descriptions?: Descriptions,
-): JsonSchema {
-  const definitions = new Definitions(V3, groupVersionsOf(resources), descriptions);
+export function documentV3(items: readonly PathItem[], descriptions?: Descriptions): JsonSchema {
+  const definitions = new Definitions(V3, groupVersionsOfPart(items), descriptions);
   const paths: Record<string, JsonSchema> = {};
   const parameter = ({ name, in: place, type }: Parameter): JsonSchema => ({
     name,
@@ -161,8 +157,14 @@ export function documentV3(
     info: INFO,
     paths,
     components: { schemas: definitions.all(), securitySchemes: BEARER_TOKEN },
-    security: SECURITY,
   };
+}
+
+/** Where a part knows the kinds that are known everywhere: in the core group, and in its own version. */
+function groupVersionsOfPart(items: readonly PathItem[]): { group: string; version: string }[] {
+  const own = /^\/apis\/([^/]+)\/([^/]+)\//.exec(items[0]?.path ?? "");
+  const core = { group: "", version: "v1" };
+  return own ? [core, { group: own[1]!, version: own[2]! }] : [core];
 }
 
 /** The group versions in which every one of them knows `DeleteOptions` and `WatchEvent`: that of the core, and all served. */

@@ -132,14 +132,18 @@ export class Definitions {
       if (type.keys.length > 0) schema["x-kubernetes-list-map-keys"] = type.keys;
       schema["x-kubernetes-list-type"] = type.listType;
     }
+    if (field.bytesListType) schema["x-kubernetes-list-type"] = field.bytesListType;
     if (type.kind === "map" && type.atomic) schema["x-kubernetes-map-type"] = "atomic";
+    else if (type.kind === "map" && type.granular) schema["x-kubernetes-map-type"] = "granular";
     if (type.kind === "struct" && type.atomic !== struct(type.name).atomic) {
       schema["x-kubernetes-map-type"] = type.atomic ? "atomic" : "granular";
     }
     if (field.patchMergeKey) schema["x-kubernetes-patch-merge-key"] = field.patchMergeKey;
     if (field.patchStrategy) schema["x-kubernetes-patch-strategy"] = field.patchStrategy;
     // A reference with something beside it has to be wrapped in OpenAPI 3.
-    if (isV3 && "$ref" in schema) return wrapped(schema);
+    // Upstream describes all but a few fields: what stands alone for want of texts here does not there.
+    const alone = Object.keys(schema).length === 1 && this.#descriptions.covers(openApiName(owner));
+    if (isV3 && "$ref" in schema && !alone) return wrapped(schema);
     return schema;
   }
 
