@@ -15,6 +15,7 @@ import { replicaSetController, replicationControllerController } from "./replica
 import { resourceQuotaController } from "./resource-quota/controller.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { serviceCidrController } from "./service-cidr.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
 import {
   attributesClassProtectionController,
@@ -46,6 +47,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   podGarbageCollector,
   resourceQuotaController,
   clusterRoleAggregationController,
+  serviceCidrController,
   claimProtectionController,
   volumeProtectionController,
   attributesClassProtectionController,

@@ -2,8 +2,8 @@ import type { KubeObject } from "../../api/object.ts";
 import { objectKey } from "../../api/object.ts";
 import type { Service } from "../../api/types/core.v1.ts";
 import type { IPAddress } from "../../api/types/networking.v1.ts";
+import { contains, familyOf, type IpRange } from "../../base/ip-range.ts";
 import { canonical, IP_ALLOCATOR, IP_FAMILY, MANAGED_BY, refersTo } from "./cluster-ips.ts";
-import { contains, familyOf, type IpRange } from "./ip-range.ts";
 import { addressesOf } from "./service-addresses.ts";
 
 /** What is wrong between Services and their IPAddress objects, and what to do about it. */

@@ -4,18 +4,10 @@ import { ipAddresses } from "../../api/resource-types.ts";
 import { isAlreadyExists, isNotFound } from "../../api/status-error.ts";
 import type { Service } from "../../api/types/core.v1.ts";
 import type { IPAddress } from "../../api/types/networking.v1.ts";
+import { contains, familyOf, formatAddress, type IpFamily, type IpRange, parseAddress } from "../../base/ip-range.ts";
 import type { Random } from "../../base/random.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
 import type { Registry } from "../registry.ts";
-import {
-  contains,
-  familyOf,
-  formatAddress,
-  type IpFamily,
-  type IpRange,
-  parseAddress,
-  reservedOf,
-} from "./ip-range.ts";
 import { AllocationError, type ServiceRanges } from "./service-ranges.ts";
 
 export const MANAGED_BY = "ipaddress.kubernetes.io/managed-by";
@@ -127,4 +119,11 @@ export function addressObject(address: string, { metadata }: Service): UnknownOb
 export function refersTo({ spec }: IPAddress, { metadata }: Service): boolean {
   const { group = "", resource, namespace, name } = spec?.parentRef ?? {};
   return group === "" && resource === "services" && namespace === metadata?.namespace && name === metadata?.name;
+}
+
+/** The lower part of a range that is kept for addresses chosen by users: a sixteenth, at least 16 and at most 256 (KEP-3070). */
+function reservedOf({ first, last }: IpRange): bigint {
+  const sixteenth = (last - first + 1n) / 16n;
+  const reserved = sixteenth < 16n ? 16n : sixteenth > 256n ? 256n : sixteenth;
+  return reserved < last - first + 1n ? reserved : 0n;
 }

@@ -1,10 +1,10 @@
 import { alignService, dropTypeDependentFields, isHeadless } from "../../api/resources/core/service-allocation.ts";
 import { internalError } from "../../api/status-error.ts";
 import type { Service } from "../../api/types/core.v1.ts";
+import { familyOf, type IpFamily } from "../../base/ip-range.ts";
 import type { Logger } from "../../base/logger.ts";
 import { type Finish, type KindHooks, kindHooks } from "../registry/kind-hooks.ts";
 import type { ClusterIps } from "./cluster-ips.ts";
-import { familyOf, type IpFamily } from "./ip-range.ts";
 import type { NodePorts } from "./node-ports.ts";
 import { settleFamilies } from "./service-families.ts";
 import { portsOf, refused, takePorts } from "./service-ports.ts";

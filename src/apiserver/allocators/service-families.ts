@@ -4,7 +4,7 @@ import { isHeadless, needsClusterIP } from "../../api/resources/core/service-all
 import { invalid as invalidField } from "../../api/resources/field-errors.ts";
 import { invalid } from "../../api/status-error.ts";
 import type { Service, ServiceSpec } from "../../api/types/core.v1.ts";
-import { familyOf, type IpFamily } from "./ip-range.ts";
+import { familyOf, type IpFamily } from "../../base/ip-range.ts";
 
 const OTHER: Readonly<Record<string, IpFamily>> = { IPv4: "IPv6", IPv6: "IPv4" };
 

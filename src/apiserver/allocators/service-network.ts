@@ -3,6 +3,7 @@ import { ipAddresses, serviceCIDRs, services } from "../../api/resource-types.ts
 import type { Service } from "../../api/types/core.v1.ts";
 import type { UserInfo } from "../../api/user.ts";
 import type { Clock } from "../../base/clock.ts";
+import { type IpRange, parseRange } from "../../base/ip-range.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import { eventRecorder } from "../../client/event-broadcaster.ts";
@@ -12,7 +13,6 @@ import type { KindHooks } from "../registry/kind-hooks.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
 import type { Registry } from "../registry.ts";
 import { ClusterIps } from "./cluster-ips.ts";
-import { type IpRange, parseRange } from "./ip-range.ts";
 import { NodePorts } from "./node-ports.ts";
 import { parsePortRange } from "./port-allocation.ts";
 import { repairLoops } from "./repair-loops.ts";

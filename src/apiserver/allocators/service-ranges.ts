@@ -1,6 +1,6 @@
 import type { ServiceCIDR } from "../../api/types/networking.v1.ts";
+import { type IpRange, parseRange } from "../../base/ip-range.ts";
 import type { CachedObject, ResourceCache } from "../watch-cache/watch-cache.ts";
-import { type IpRange, parseRange } from "./ip-range.ts";
 
 /** An address can't be had; the message says why, in upstream's words. */
 export class AllocationError extends Error {}

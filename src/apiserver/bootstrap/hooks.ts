@@ -1,8 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
+import { formatAddress, type IpRange } from "../../base/ip-range.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Client } from "../../client/client.ts";
 import type { Store } from "../../store/store.ts";
-import { formatAddress, type IpRange } from "../allocators/ip-range.ts";
 import type { PostStartHook } from "../post-start.ts";
 import { reconcileBootstrapPolicy } from "../rbac/reconcile.ts";
 import { type AuthenticationInfo, publishAuthenticationInfo } from "./authentication-info.ts";

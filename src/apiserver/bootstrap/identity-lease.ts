@@ -39,7 +39,7 @@ export async function renewIdentityLease(client: Client, identity: ServerIdentit
   const now = microTime(clock.now());
   const { hostname } = identity;
   // A label holds no longer one.
-  const named = hostname && hostname.length <= 63 ? { "kubernetes.io/hostname": hostname } : {};
+  const named: Record<string, string> = hostname && hostname.length <= 63 ? { "kubernetes.io/hostname": hostname } : {};
   const labels = { [IDENTITY]: COMPONENT, ...named };
   const spec = { holderIdentity: identity.holder, leaseDurationSeconds: DURATION_SECONDS, renewTime: now };
   try {

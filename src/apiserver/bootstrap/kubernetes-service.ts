@@ -4,8 +4,8 @@ import { endpointSlices, endpoints, services } from "../../api/resource-types.ts
 import { isAlreadyExists, isConflict, isNotFound } from "../../api/status-error.ts";
 import type { Endpoints, Service } from "../../api/types/core.v1.ts";
 import type { EndpointSlice } from "../../api/types/discovery.v1.ts";
+import { familyOf } from "../../base/ip-range.ts";
 import type { Client, ResourceClient } from "../../client/client.ts";
-import { familyOf } from "../allocators/ip-range.ts";
 import type { MasterLeases } from "./master-leases.ts";
 
 /** Where pods find the API server: the Service `kubernetes` in the namespace `default`. */

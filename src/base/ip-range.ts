@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "../../base/ip.ts";
+import { isIPv4, isIPv6 } from "./ip.ts";
 
 export type IpFamily = "IPv4" | "IPv6";
 
@@ -71,9 +71,15 @@ export function contains(range: IpRange, address: string): boolean {
   return value >= range.first && value <= range.last;
 }
 
-/** The lower part of a range that is kept for addresses chosen by users: a sixteenth, at least 16 and at most 256 (KEP-3070). */
-export function reservedOf({ first, last }: IpRange): bigint {
-  const sixteenth = (last - first + 1n) / 16n;
-  const reserved = sixteenth < 16n ? 16n : sixteenth > 256n ? 256n : sixteenth;
-  return reserved < last - first + 1n ? reserved : 0n;
+/** Whether every address of `inner` lies in `outer` too. */
+export function covers(outer: IpRange, inner: IpRange): boolean {
+  return outer.family === inner.family && outer.prefix <= inner.prefix && overlaps(outer, inner);
+}
+
+/** Whether two ranges have addresses in common: then one covers the other. */
+export function overlaps(a: IpRange, b: IpRange): boolean {
+  if (a.family !== b.family) return false;
+  const width = a.family === "IPv4" ? 32 : 128;
+  const hostBits = BigInt(width - Math.min(a.prefix, b.prefix));
+  return a.network >> hostBits === b.network >> hostBits;
 }
