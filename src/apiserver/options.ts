@@ -1,8 +1,10 @@
 import type { Flags } from "../base/flags.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE } from "./allocators/service-addresses.ts";
+import { encryptionFlags } from "./encryption/options.ts";
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
 import { REQUEST_DEADLINE_MS } from "./filters/deadline.ts";
 import { MAX_MUTATING, MAX_READING } from "./filters/max-in-flight.ts";
+import { identityFlags } from "./identity-flags.ts";
 import { storeFlags } from "./store-flags.ts";
 
 const HOUR_MS = 3_600_000;
@@ -22,9 +24,11 @@ export const apiServerFlags = {
   "tls-cert-file": { kind: "string", required: true, description: "the server's certificate, with its chain (PEM)" },
   "tls-private-key-file": { kind: "string", required: true, description: "the key of --tls-cert-file (PEM)" },
   "client-ca-file": { kind: "string", description: "the CAs whose client certificates are accepted (PEM)" },
-  "anonymous-auth": { kind: "boolean", default: true, description: "lets requests without credentials be authorized" },
+  "anonymous-auth": { kind: "boolean", description: "lets requests without credentials be authorized; default: true" },
   "enable-bootstrap-token-auth": { kind: "boolean", default: true, description: "accepts the tokens of joining nodes" },
-  "authorization-mode": { kind: "list", default: ["Node", "RBAC"], description: "who decides, in this order" },
+  "authorization-mode": { kind: "list", description: "who decides, in this order; default: Node,RBAC" },
+  ...identityFlags,
+  ...encryptionFlags,
   "enable-admission-plugins": { kind: "list", description: "plugins beside those that run by default" },
   "disable-admission-plugins": { kind: "list", description: "plugins not to run" },
   "default-not-ready-toleration-seconds": {

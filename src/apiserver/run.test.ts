@@ -99,7 +99,7 @@ test("flags that can't be used are refused by name", async () => {
     [{ "kubelet-client-key": "x" }, /need each other/],
     [{ "runtime-config": ["apps/v1beta1=true"] }, /group version apps\/v1beta1 that has not been registered/],
     [{ "feature-gates": ["NoSuchGate=true"] }, /unrecognized feature gate: NoSuchGate/],
-    [{ "authorization-mode": ["Webhook"] }, /Webhook is not supported/],
+    [{ "authorization-mode": ["Webhook"] }, /Webhook's authorization config file not passed/],
     [{ "enable-admission-plugins": ["AlwaysPullImages"] }, /"AlwaysPullImages" is not supported/],
     [{ "service-cluster-ip-range": ["10.0.0.0"] }, /invalid CIDR address: 10\.0\.0\.0/],
     [{ "service-node-port-range": "1-0" }, /invalid port range/],

@@ -1,11 +1,15 @@
+import { resourceDefinitions } from "../api/resources/index.ts";
 import { servedResources } from "../api/schema/served-resources.ts";
 import type { FlagValues } from "../base/flags.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Machine } from "../base/machine.ts";
+import { metricsRegistry } from "../base/metrics.ts";
 import type { Store } from "../store/store.ts";
 import type { RequestHeaderOptions } from "./authentication/request-header.ts";
+import type { Encryption, EncryptionOptions } from "./encryption/encryption.ts";
 import { featureGates } from "./feature-gates.ts";
 import type { ListenOptions } from "./http/listener.ts";
+import { type IdentitySettings, identitySettings } from "./identity-flags.ts";
 import type { apiServerFlags } from "./options.ts";
 import { runtimeConfig } from "./runtime-config.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";
@@ -27,17 +31,24 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
   const { clock, random, network, files, logger, flags } = options;
   const stored = checkFlags(flags);
   const read = async (path: string | undefined) => (path ? await files.readFile(path, "utf8") : undefined);
-  const settings = await serverSettings(flags, read);
-  const listen = await listenSettings(flags, read);
-  const store = await options.openStore(stored);
+  const metrics = metricsRegistry();
+  const identity = await identitySettings(flags, { files, clock, logger, network, metrics });
+  let encrypting: Encryption | undefined;
+  let store: Store | undefined;
   try {
+    const settings = await serverSettings(flags, read, identity);
+    const listen = await listenSettings(flags, read);
+    encrypting = await encryptionOf(flags, { files, clock, random, logger, metrics });
+    store = await options.openStore(stored);
     const { clientCa } = listen;
     const server = createApiServer({
       ...settings,
       ...(clientCa ? { clientCa } : {}),
       descriptions: options.descriptions,
       ...(options.hostname ? { hostname: options.hostname } : {}),
-      store,
+      store: encrypting ? await withEncryption(store, encrypting) : store,
+      ...(encrypting?.check ? { healthChecks: [encrypting.check] } : {}),
+      metrics,
       clock,
       random,
       network,
@@ -51,7 +62,9 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
       await server.close();
     }
   } finally {
-    await store.close();
+    encrypting?.stop();
+    identity.stop();
+    await store?.close();
   }
 }
 
@@ -65,9 +78,31 @@ function checkFlags(flags: Values): StoreSettings {
 
 type Read = (path: string | undefined) => Promise<string | undefined>;
 
+async function encryptionOf(
+  flags: Values,
+  services: Omit<EncryptionOptions, "path" | "reload">,
+): Promise<Encryption | undefined> {
+  const path = flags["encryption-provider-config"];
+  const reload = flags["encryption-provider-config-automatic-reload"];
+  if (!path) {
+    if (!reload) return undefined;
+    throw new Error("--encryption-provider-config-automatic-reload must be set with --encryption-provider-config");
+  }
+  const { encryption } = await import("./encryption/encryption.ts");
+  return encryption({ ...services, path, reload });
+}
+
+async function withEncryption(store: Store, encryption: Encryption): Promise<Store> {
+  const { encryptedStore } = await import("./encryption/encrypted-store.ts");
+  const { resourceOfKey } = await import("./encryption/resource-of-key.ts");
+  const builtIn = resourceDefinitions.map(({ type }) => type);
+  return encryptedStore(store, encryption, resourceOfKey(builtIn));
+}
+
 async function serverSettings(
   flags: Values,
   read: Read,
+  identity: IdentitySettings,
 ): Promise<Omit<ApiServerOptions, "store" | "clock" | "random" | "network" | "logger">> {
   const address = flags["advertise-address"] ?? flags["bind-address"];
   if (address === "0.0.0.0" || address === "::") {
@@ -88,8 +123,11 @@ async function serverSettings(
     externalAddress: `${address.includes(":") ? `[${address}]` : address}:${port}`,
     advertise: { address, port },
     security: {
-      authorizationModes: flags["authorization-mode"],
-      anonymous: flags["anonymous-auth"],
+      authorizers: identity.authorizers,
+      anonymous: identity.anonymous,
+      ...(identity.tokenFile ? { tokenFile: identity.tokenFile } : {}),
+      ...(identity.jwt ? { jwt: identity.jwt } : {}),
+      ...(identity.tokenWebhook ? { tokenWebhook: identity.tokenWebhook } : {}),
       bootstrapTokens: flags["enable-bootstrap-token-auth"],
       requestHeader: await requestHeaderSettings(flags, read),
       serviceAccounts: {

@@ -13,7 +13,7 @@ import type { Service } from "../api/types/core.v1.ts";
 import type { UserInfo } from "../api/user.ts";
 import { type Clock, deadline } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import { metricsRegistry } from "../base/metrics.ts";
+import { type MetricsRegistry, metricsRegistry } from "../base/metrics.ts";
 import type { Network } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import { client } from "../client/api-client.ts";
@@ -45,7 +45,7 @@ import { impersonation } from "./filters/impersonation.ts";
 import { type InFlight, MAX_MUTATING, MAX_READING, maxInFlight } from "./filters/max-in-flight.ts";
 import { fairness } from "./flowcontrol/fairness.ts";
 import { type PathRoute, pathRoutes } from "./generic-paths.ts";
-import { health } from "./health.ts";
+import { type HealthCheck, health } from "./health.ts";
 import { inProcessTransport } from "./http/in-process.ts";
 import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
@@ -127,6 +127,10 @@ export interface ApiServerOptions {
   features?: FeatureGates;
   /** Freezes the objects that all share, so that whoever changes one is found out. For tests. */
   freeze?: boolean;
+  /** Where the server's metrics go, beside others'. Default: a registry of its own. */
+  metrics?: MetricsRegistry;
+  /** Further checks of `/livez` and `/readyz`. */
+  healthChecks?: readonly HealthCheck[];
   /** Further things to put in place after the start. */
   postStartHooks?: readonly PostStartHook[];
 }
@@ -200,14 +204,23 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     return found.registry;
   };
   const lookup = cacheLookup({ cacheOf: (type) => registryOf(type).cache, clock, logger });
-  const secured = security(options.security, { lookup, clock, random, externalAddress });
-  const { authorizer } = secured;
-  const quotas = () => ownClient().resource(resourceQuotas);
-  const { tolerations } = options;
-  const registry = metricsRegistry();
+  const registry = options.metrics ?? metricsRegistry();
   const webhooks = network
     ? webhookCaller({ network, clock, random, lookup, routing: options.serviceRouting })
     : unreachableWebhooks;
+  const secured = security(options.security, {
+    lookup,
+    clock,
+    random,
+    externalAddress,
+    logger,
+    metrics: registry,
+    webhooks,
+    client: () => ownClient(),
+  });
+  const { authorizer } = secured;
+  const quotas = () => ownClient().resource(resourceQuotas);
+  const { tolerations } = options;
   const plugins = admissionPlugins(
     { lookup, authorizer, clock, random, quotas, tolerations, catalogue, webhooks, metrics: registry },
     options.admissionPlugins,
@@ -368,6 +381,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   checks.add({ name: "poststarthook/crd-informer-synced", check: crdCheck }, ["livez", "readyz"]);
   checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
+  for (const check of options.healthChecks ?? []) checks.add(check, ["livez", "readyz"]);
   const ready = runPostStartHooks(postStart, {
     client: ownClient(),
     health: checks,

@@ -4,11 +4,12 @@ import type { Files } from "../../base/files.ts";
 import type { Logger } from "../../base/logger.ts";
 import { type MetricsRegistry, metricsRegistry } from "../../base/metrics.ts";
 import type { Random } from "../../base/random.ts";
+import { reloadMetrics } from "../configuration/reload-metrics.ts";
 import { contentHash, type ReloadingFile, reloadingFile } from "../configuration/reloading-file.ts";
 import type { HealthCheck } from "../health.ts";
 import { parseEncryptionConfiguration } from "./configuration.ts";
 import { kmsMetrics } from "./kms/metrics.ts";
-import { encryptionReloadMetrics, transformationMetrics } from "./metrics.ts";
+import { transformationMetrics } from "./metrics.ts";
 import type { Transformer } from "./transformer.ts";
 import { makeTransformers, type TransformerServices, type Transformers } from "./transformers.ts";
 
@@ -88,7 +89,7 @@ export async function encryption(options: EncryptionOptions): Promise<Encryption
         logger,
         loaded: contentHash(content),
         load: replace,
-        observer: encryptionReloadMetrics(metrics, clock, contentHash(content)),
+        observer: reloadMetrics(metrics, clock, "apiserver_encryption_config_controller", contentHash(content)),
       })
     : undefined;
   const check = async () => {
