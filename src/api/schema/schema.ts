@@ -35,7 +35,7 @@ export interface MapType {
   readonly values: Type;
   readonly atomic: boolean;
   /** Stated to be none of one value, which is the rule anyway. */
-  readonly granular?: boolean;
+  readonly granular?: true;
   /** As maxItems of a list. */
   readonly maxProperties?: number;
 }
@@ -268,7 +268,7 @@ function parseField(name: string, text: string): Field {
   }
   let type = parseType(typeCode!);
   if (type.kind === "list") type = { ...type, listType, keys };
-  else if (type.kind === "map" && atomic !== undefined) type = { ...type, atomic, granular: !atomic };
+  else if (type.kind === "map" && atomic !== undefined) type = atomic ? { ...type, atomic } : { ...type, atomic, granular: true };
   else if (type.kind === "struct" && atomic !== undefined && atomic !== type.atomic) {
     type = withAtomicity(type, atomic);
   }

@@ -17,6 +17,24 @@ export interface ServedResource {
   /** Whether a deletion answers with the object; otherwise with a Status. */
   readonly returnsDeleted: boolean;
   readonly subresources: readonly ServedSubresource[];
+  /** Absent for built-in resources. */
+  readonly custom?: CustomSchemas;
+}
+/** What the OpenAPI documents say of a custom resource, in one of its versions. */
+export interface CustomSchemas {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly listKind: string;
+  /** Changes with the schema. */
+  readonly fingerprint: string;
+  /** JSON paths, such as `.spec.color`. */
+  readonly selectableFields: readonly string[];
+  /** The whole definition keeps unknown fields. */
+  readonly preservesUnknown: boolean;
+  /** Reads the schema as it was defined, with its descriptions. */
+  schema(): Record<string, unknown> | undefined;
 }
 export interface ServedSubresource {
   readonly name: string;

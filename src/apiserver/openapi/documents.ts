@@ -77,7 +77,8 @@ export function documentV2(resources: readonly ServedResource[], descriptions?: 
     }
     return { $ref: `#/parameters/${key}` };
   };
-  for (const { path, operations } of [...partsOf(resources).values()].flat()) {
+  for (const { path, operations, custom } of [...partsOf(resources).values()].flat()) {
+    if (custom) definitions.know(custom);
     const common = commonParameters(operations);
     const item: JsonSchema = {};
     for (const operation of operations) {
@@ -126,7 +127,8 @@ export function documentV3(items: readonly PathItem[], descriptions?: Descriptio
     ...(place === "path" ? { required: true } : {}),
     schema: { type, uniqueItems: true },
   });
-  for (const { path, operations } of items) {
+  for (const { path, operations, custom } of items) {
+    if (custom) definitions.know(custom);
     const common = commonParameters(operations);
     const item: JsonSchema = {};
     for (const operation of operations) {

@@ -3,7 +3,7 @@
  * follows from the row of a resource: its scope, its verbs and its subresources.
  */
 import { apiVersionOf, resourcePath } from "../../api/object.ts";
-import type { ServedResource, ServedSubresource } from "../../api/schema/served-resources.ts";
+import type { CustomSchemas, ServedResource, ServedSubresource } from "../../api/schema/served-resources.ts";
 import {
   CONNECT,
   DELETE,
@@ -42,6 +42,8 @@ export interface Operation {
 
 export interface PathItem {
   readonly path: string;
+  /** Of the custom resource that it is a path of. */
+  readonly custom?: CustomSchemas;
   readonly operations: readonly Operation[];
 }
 
@@ -104,7 +106,9 @@ export function resourcePaths(resource: ServedResource): PathItem[] {
   }
   if (has("watch")) items.push(...watchPaths(resource, items, operation));
   for (const subresource of resource.subresources) items.push(...subresourcePaths(resource, subresource, at(base)));
-  return items.filter(({ operations }) => operations.length > 0);
+  const { custom } = resource;
+  const served = items.filter(({ operations }) => operations.length > 0);
+  return custom ? served.map((item) => ({ ...item, custom })) : served;
 }
 
 type Rest = Pick<Operation, "parameters" | "codes" | "answer"> & Partial<Operation>;

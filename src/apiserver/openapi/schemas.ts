@@ -1,5 +1,7 @@
 /** The definitions of both OpenAPI versions, written from the schema tables. */
 import { type Field, kindsOf, openApiName, schemaOf, struct, type Type, unionsOf } from "../../api/schema/schema.ts";
+import type { CustomSchemas } from "../../api/schema/served-resources.ts";
+import { type CommonMembers, customName, listDefinition, objectDefinition } from "./custom-schemas.ts";
 import { Descriptions } from "./descriptions.ts";
 import type { GroupVersionKind } from "./operations.ts";
 
@@ -49,6 +51,8 @@ const LEAF_NAMES: Readonly<Record<string, string>> = {
   schemaOrStrings: `${EXTENSIONS}.JSONSchemaPropsOrStringArray`,
 };
 
+const gvkKey = ({ group, version, kind }: GroupVersionKind) => `${group}/${version}/${kind}`;
+
 /** Collects definitions: each one that is referred to, and what that refers to. */
 export class Definitions {
   readonly #dialect: Dialect;
@@ -56,6 +60,8 @@ export class Definitions {
   /** The group versions in which the kinds are known that all of them know. */
   readonly #groupVersions: readonly { group: string; version: string }[];
   readonly #found = new Map<string, JsonSchema>();
+  /** Of custom resources, by the kinds of their objects and lists. */
+  readonly #custom = new Map<string, CustomSchemas>();
 
   constructor(
     dialect: Dialect,
@@ -67,11 +73,41 @@ export class Definitions {
     this.#groupVersions = groupVersions;
   }
 
+  /** Takes in the kinds of a custom resource. */
+  know(custom: CustomSchemas): void {
+    this.#custom.set(gvkKey(custom), custom);
+    this.#custom.set(gvkKey({ ...custom, kind: custom.listKind }), custom);
+  }
+
   /** A reference to a kind's definition. Throws a RangeError for a kind without one. */
   refToKind(kind: GroupVersionKind): JsonSchema {
+    const custom = this.#custom.get(gvkKey(kind));
+    if (custom) return this.#refToCustom(custom, kind.kind);
     // What discovery and `/version` answer is not registered as a kind.
     const type = schemaOf(kind) ?? struct(`${kind.kind === "Info" ? "pkg.version" : "meta.v1"}.${kind.kind}`);
     return this.#refToStruct(type.name);
+  }
+
+  #refToCustom(custom: CustomSchemas, kind: string): JsonSchema {
+    const name = customName(custom, kind);
+    const ref = { $ref: this.#dialect.root + name };
+    if (this.#found.has(name)) return ref;
+    const status = struct("meta.v1.Status");
+    const metadata = (type: string) => {
+      const description = "Standard object's metadata.";
+      const reference = this.#refToStruct(type);
+      return this.#dialect.version === 3 ? wrapped({ ...reference, description }) : { ...reference, description };
+    };
+    const common: CommonMembers = {
+      dialect: this.#dialect,
+      metadata: () => metadata("meta.v1.ObjectMeta"),
+      listMetadata: () => metadata("meta.v1.ListMeta"),
+      apiVersion: () => this.#field(status.fields.get("apiVersion")!, "meta.v1.Status"),
+      kind: () => this.#field(status.fields.get("kind")!, "meta.v1.Status"),
+    };
+    if (kind === custom.kind) this.#found.set(name, objectDefinition(custom, common));
+    else this.#found.set(name, listDefinition(custom, this.#refToCustom(custom, custom.kind), common));
+    return ref;
   }
 
   refToLeaf(name: string): JsonSchema {
