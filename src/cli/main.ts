@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   logs: { load: () => import("./commands/logs.ts") },
   kubectl: { load: () => import("./commands/kubectl.ts") },
   image: { load: () => import("./commands/image.ts") },
+  node: { load: () => import("./commands/node.ts") },
 
   "kube-apiserver": { load: () => import("./commands/kube-apiserver.ts") },
   "kube-controller-manager": { load: () => import("./commands/kube-controller-manager.ts") },
@@ -24,7 +25,6 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   kubelet: { load: () => import("./commands/kubelet.ts") },
   "kube-proxy": { load: () => import("./commands/kube-proxy.ts") },
   "control-plane": { load: () => import("./commands/control-plane.ts"), hidden: true },
-  node: { load: () => import("./commands/node.ts"), hidden: true },
 };
 
 async function run(args: readonly string[]): Promise<number> {

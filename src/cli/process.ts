@@ -6,26 +6,32 @@ import { componentLogger } from "./component.ts";
 import { UserError } from "./console.ts";
 import type { Context } from "./context.ts";
 
-/** Mounts one of a cluster's background processes: a hidden command that runs until it is asked to stop. */
+/** Mounts one of a cluster's background processes: a command that runs until it is asked to stop. Hidden, unless described. */
 export function defineProcess(
   program: Command,
   context: Context,
   name: string,
   run: (cluster: Cluster, logger: (component: string) => Logger) => Promise<void>,
-): void {
-  program
-    .command(name, { hidden: true })
-    .requiredOption("--name <name>")
-    .action(async (flags: { name: string }) => {
-      const logger = (component: string) => componentLogger(context, component);
-      try {
-        const record = await readRecord(context.machine.files, flags.name);
-        if (!record) throw new UserError(`there is no cluster ${flags.name}`);
-        await run(await openCluster(context.machine, record), logger);
-      } catch (error) {
-        // The last error of the log is what `up` shows.
-        logger(name).error(error instanceof Error ? error.message : String(error));
-        context.exitCode = 1;
-      }
-    });
+  description?: string,
+): Command {
+  return (
+    program
+      .command(name, { hidden: description === undefined })
+      .description(description ?? "")
+      // Not a required option: that would be asked of subcommands too.
+      .option("--name <name>", "the cluster's name")
+      .action(async (flags: { name?: string }) => {
+        const logger = (component: string) => componentLogger(context, component);
+        try {
+          if (flags.name === undefined) throw new UserError("--name is required: the cluster whose process this is");
+          const record = await readRecord(context.machine.files, flags.name);
+          if (!record) throw new UserError(`there is no cluster ${flags.name}`);
+          await run(await openCluster(context.machine, record), logger);
+        } catch (error) {
+          // The last error of the log is what `up` shows.
+          logger(name).error(error instanceof Error ? error.message : String(error));
+          context.exitCode = 1;
+        }
+      })
+  );
 }

@@ -1,12 +1,10 @@
-import type { KubeObject, ResourceType } from "../api/object.ts";
 import { clusterRoleBindings, clusterRoles, endpointSlices, services } from "../api/resource-types.ts";
-import { isNotFound } from "../api/status-error.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { EndpointSlice } from "../api/types/discovery.v1.ts";
 import type { ClusterRole, ClusterRoleBinding } from "../api/types/rbac.v1.ts";
 import type { PostStartHook } from "../apiserver/post-start.ts";
-import type { Client } from "../client/client.ts";
 import { type Cluster, DNS_PORT } from "./cluster.ts";
+import { putObject } from "./put-object.ts";
 
 const NAMESPACE = "kube-system";
 
@@ -61,23 +59,11 @@ export function clusterAddons(cluster: Cluster): PostStartHook {
         subjects: [{ kind: "ServiceAccount", name: "coredns", namespace: NAMESPACE }],
       };
       await Promise.all([
-        put(client, services, service),
-        put(client, endpointSlices, slice),
-        put(client, clusterRoles, role),
-        put(client, clusterRoleBindings, binding),
+        putObject(client, services, service),
+        putObject(client, endpointSlices, slice),
+        putObject(client, clusterRoles, role),
+        putObject(client, clusterRoleBindings, binding),
       ]);
     },
   };
-}
-
-/** Creates the object, or brings what is given of an existing one up to date; nothing is written where it is right. */
-async function put<T extends KubeObject>(client: Client, type: ResourceType<T>, object: T): Promise<void> {
-  const resource = client.resource(type);
-  const { name = "", namespace } = object.metadata ?? {};
-  try {
-    await resource.patch(name, namespace, "merge", object);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    await resource.create(object);
-  }
 }

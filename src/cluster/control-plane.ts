@@ -14,6 +14,7 @@ import type { Cluster } from "./cluster.ts";
 import { runControllerManager } from "./controller-manager.ts";
 import { readDescriptions } from "./descriptions.ts";
 import { defaultValues } from "./flag-defaults.ts";
+import { SIMULATOR, simulatorRole } from "./simulator-role.ts";
 import { openStore } from "./store.ts";
 
 const SCHEDULER: UserInfo = { name: "system:kube-scheduler", groups: ["system:authenticated"] };
@@ -75,7 +76,7 @@ export async function runControlPlane(
     advertise: { address: cluster.apiAddresses[1]!, port: record.apiPort },
     // Without it a kubelet could write other nodes and their pods.
     admissionPlugins: { enable: ["NodeRestriction"] },
-    postStartHooks: [clusterAddons(cluster)],
+    postStartHooks: [clusterAddons(cluster), ...(record.simulateNodes ? [simulatorRole] : [])],
   });
   const listen = async (host: string) => {
     const giveUp = clock.monotonic() + ADDRESS_WAIT_MS;
@@ -111,6 +112,13 @@ export async function runControlPlane(
       run.catch((error) => {
         if (!until.aborted) failed.abort(error);
       });
+    const playNodes = async (nodes: number) => {
+      if (nodes === 0) return;
+      const { chooseLives, runSimulator } = await import("../simulator/run.ts");
+      const client = asUser(SIMULATOR, "kubelet");
+      const simulated = { nodes, namePrefix: "simulated-", stages: chooseLives("realistic"), keep: true };
+      await runSimulator({ clock, random, client, logger: logger("simulator"), ...simulated }, until);
+    };
     await Promise.all([
       watchOver(
         runScheduler(
@@ -131,6 +139,7 @@ export async function runControlPlane(
           until,
         ),
       ),
+      watchOver(playNodes(record.simulateNodes ?? 0)),
     ]);
     if (failed.signal.aborted) throw failed.signal.reason;
   } finally {

@@ -16,6 +16,8 @@ export interface ClusterRecord {
   readonly onHost: boolean;
   /** Where the objects are, if not in the cluster's own directory. */
   readonly etcd?: EtcdPlace;
+  /** How many nodes without machines the control plane plays. Absent: none. */
+  readonly simulateNodes?: number;
   /** The kubeconfig that carries the cluster's context. */
   readonly kubeconfig: string;
 }

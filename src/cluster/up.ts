@@ -26,6 +26,8 @@ export interface UpOptions {
   onHost?: boolean;
   /** Absent: as it was, or the cluster's own store. */
   etcd?: EtcdPlace;
+  /** Nodes without machines beside the node itself. Absent: as it was, or none. */
+  simulateNodes?: number;
   /** How this program is started: the Node binary and the script. */
   program: readonly [string, string];
   /** This process. */
@@ -154,7 +156,8 @@ async function settle(machine: Machine, options: UpOptions): Promise<ClusterReco
       `cluster ${options.name} has its objects in ${present.etcd ? `etcd below ${present.etcd.etcdPrefix}` : "its own store"}; make a new cluster, and move them with knarr store snapshot and knarr store restore`,
     );
   }
-  const kept = etcd ? { etcd } : {};
+  const simulateNodes = options.simulateNodes ?? present?.simulateNodes;
+  const kept = { ...(etcd ? { etcd } : {}), ...(simulateNodes ? { simulateNodes } : {}) };
   return { name: options.name, dataDir, slot, apiPort, onHost, kubeconfig: options.kubeconfig, ...kept };
 }
 
@@ -182,11 +185,13 @@ function refuseChanges(options: UpOptions, record: ClusterRecord): void {
       `cluster ${record.name} is running with other options of etcd; stop it first: knarr down --name ${record.name}`,
     );
   }
-  const present = { dataDir: layout(record.name, record.dataDir).data, apiPort: record.apiPort, onHost: record.onHost };
+  const { apiPort, onHost, simulateNodes = 0 } = record;
+  const present = { dataDir: layout(record.name, record.dataDir).data, apiPort, onHost, simulateNodes };
   for (const [key, flag] of [
     ["dataDir", "--data-dir"],
     ["apiPort", "--api-port"],
     ["onHost", "--on-host"],
+    ["simulateNodes", "--simulate-nodes"],
   ] as const) {
     if (options[key] !== undefined && options[key] !== present[key]) {
       throw new Error(

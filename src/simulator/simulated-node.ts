@@ -1,4 +1,5 @@
 import type { Node } from "../api/types/core.v1.ts";
+import { MOST_SIMULATED_NODES } from "./most-nodes.ts";
 import { SIMULATED_NODE } from "./simulator.ts";
 
 export interface NodeShape {
@@ -12,9 +13,6 @@ export interface NodeShape {
   readonly taints?: NonNullable<Node["spec"]>["taints"];
   readonly kubeletPort?: number;
 }
-
-/** As large as the ranges below can tell apart. */
-export const MOST_SIMULATED_NODES = 65_536;
 
 const CAPACITY = { cpu: "32", memory: "256Gi", "ephemeral-storage": "200Gi", pods: "110" };
 

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { lineLogger } from "../../base/logger.ts";
 import { down } from "../../cluster/down.ts";
 import { up } from "../../cluster/up.ts";
+import { MOST_SIMULATED_NODES } from "../../simulator/most-nodes.ts";
 import { UserError } from "../console.ts";
 import type { Context } from "../context.ts";
 import { type EtcdOptions, etcdOptions, etcdPlace } from "../etcd-options.ts";
@@ -14,6 +15,7 @@ interface Flags extends EtcdOptions {
   kubeconfig?: string;
   apiPort?: number;
   onHost?: boolean;
+  simulateNodes?: number;
   foreground?: boolean;
 }
 
@@ -25,6 +27,7 @@ export function define(program: Command, context: Context): void {
     .option("--kubeconfig <file>", "write a kubeconfig of its own to this file, instead of adding a context to yours")
     .option("--api-port <port>", "the port of the API on loopback and on the nodes' network (default: 6443)", port)
     .option("--on-host", "run the node in the host's own network namespace, as on a server")
+    .option("--simulate-nodes <count>", "add so many nodes without machines, whose pods only seem to run", nodeCount)
     .option("--foreground", "stay until interrupted, then stop the cluster")
     .action((flags: Flags) => run(flags, context));
 }
@@ -44,6 +47,7 @@ async function run(flags: Flags, context: Context): Promise<void> {
       ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
       ...(flags.onHost === undefined ? {} : { onHost: flags.onHost }),
       ...(etcd === undefined ? {} : { etcd }),
+      ...(flags.simulateNodes === undefined ? {} : { simulateNodes: flags.simulateNodes }),
       program: context.program,
       pid: context.pid,
       signal: context.stopRequested,
@@ -77,6 +81,13 @@ async function run(flags: Flags, context: Context): Promise<void> {
 export function userKubeconfig(environment: Context["environment"]): string {
   const first = environment.KUBECONFIG?.split(":").find((path) => path !== "");
   return first ? resolve(first) : join(environment.HOME ?? homedir(), ".kube", "config");
+}
+
+function nodeCount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > MOST_SIMULATED_NODES)
+    throw new InvalidArgumentError(`a number from 0 to ${MOST_SIMULATED_NODES} is expected.`);
+  return value;
 }
 
 function port(text: string): number {
