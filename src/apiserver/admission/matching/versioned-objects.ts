@@ -71,7 +71,7 @@ export class ObjectVersions {
     if (!target) throw new TypeError("a deletion has no object to be changed");
     const served = this.#served(resource);
     const own = this.#attributes.kind;
-    const decoded = own ? decodeOwn(value, own) : decodeValue(value, served!.type, { strict: false }).object;
+    const decoded = own ? decodeOwn(value, own) : decodeValue(value, served!.expected, { strict: false }).object;
     const changed = !jsonEqual(before, decoded);
     // What the mutation left alone is shared with others.
     const stored = own ? decoded : await served!.toStorage(cloneJson(decoded));
