@@ -2,6 +2,7 @@ import type { Expected } from "../api/codec/decode.ts";
 import { apiVersionOf, type ResourceType, type UnknownObject } from "../api/object.ts";
 import type { Conversion, ResourceDefinition } from "../api/resource-definition.ts";
 import { type StructType, schemaOf } from "../api/schema/schema.ts";
+import type { CustomSchemas } from "../api/schema/served-resources.ts";
 import type { Subject } from "../api/status-error.ts";
 import type { Registry } from "./registry.ts";
 import type { CachedObject } from "./watch-cache/watch-cache.ts";
@@ -14,6 +15,8 @@ export interface CustomServing {
   /** Told to each client, as of a version that is deprecated. */
   readonly warnings: readonly string[];
   readonly schema: StructType;
+  /** For the OpenAPI documents. */
+  readonly described: Pick<CustomSchemas, "fingerprint" | "selectableFields" | "preservesUnknown" | "schema">;
   /** See Expected.coerce. */
   coerce(object: UnknownObject, unknown: string[] | undefined): void;
   /** The verbs that discovery names, where some are served for a while only. */

@@ -31,6 +31,7 @@ import { bootstrapHooks } from "./bootstrap/hooks.ts";
 import { serverIdentity } from "./bootstrap/identity-lease.ts";
 import { componentStatusEndpoints } from "./component-statuses.ts";
 import { customResources } from "./crd/custom-resources.ts";
+import { describedCustomResources } from "./crd/described.ts";
 import { definitionHooks } from "./crd/definition-hooks.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
@@ -431,7 +432,10 @@ function describedResources(catalogue: ResourceCatalogue): () => readonly Descri
   return () => {
     if (generation === catalogue.generation) return described;
     generation = catalogue.generation;
-    described = servedResources(true).filter((row) => catalogue.find(row.group, row.version, row.resource));
+    described = [
+      ...servedResources(true).filter((row) => catalogue.find(row.group, row.version, row.resource)),
+      ...describedCustomResources(catalogue),
+    ];
     return described;
   };
 }

@@ -25,11 +25,16 @@ export class CustomVersion {
     this.#definition = definition;
   }
 
+  /** As it was defined. */
+  get source(): Record<string, unknown> | undefined {
+    const version = this.#definition().spec.versions.find(({ name }) => name === this.name);
+    return version?.schema?.openAPIV3Schema as Record<string, unknown> | undefined;
+  }
+
   /** Without what is only for people to read, and with its defaults pruned. */
   get schema(): Schema {
     if (this.#schema) return this.#schema;
-    const version = this.#definition().spec.versions.find(({ name }) => name === this.name);
-    const bare = withoutTexts((version?.schema?.openAPIV3Schema ?? {}) as Schema);
+    const bare = withoutTexts((this.source ?? {}) as Schema);
     this.#schema = this.preservesUnknown
       ? bare
       : withPrunedDefaults(bare, (object) => {

@@ -34,6 +34,12 @@ export function servedVersions(definition: CustomResourceDefinition, parts: read
         listKind: status?.acceptedNames?.listKind ?? `${resource.type.kind}List`,
         storageVersion,
         warnings: deprecationWarnings(version, definition),
+        described: {
+          fingerprint: `${definition.metadata?.uid} ${definition.metadata?.generation}`,
+          selectableFields: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath),
+          preservesUnknown: custom.preservesUnknown,
+          schema: () => custom.source,
+        },
         get schema() {
           return custom.type;
         },
