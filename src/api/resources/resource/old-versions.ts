@@ -39,8 +39,12 @@ function flattened(from: Json, inner: string): Json {
   return { ...rest, ...(fields as Json | undefined) };
 }
 
-const nestRequest = (request: Json): Json => moved(request, REQUEST_FIELDS, "exactly");
-const flattenRequest = (request: Json): Json => flattened(request, "exactly");
+/** Empty values, which the name of a class is written with, ask for nothing. */
+function nestRequest(request: Json): Json {
+  const given = Object.entries(request).filter(([, value]) => value !== "" && value !== 0);
+  return moved(Object.fromEntries(given), REQUEST_FIELDS, "exactly");
+}
+const flattenRequest = (request: Json): Json => ({ deviceClassName: "", ...flattened(request, "exactly") });
 const flattenDevice = (device: Json): Json => flattened(device, "basic");
 function nestDevice({ name, ...basic }: Json): Json {
   return { name, basic };
