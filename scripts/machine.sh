@@ -86,13 +86,17 @@ install_packages() {
   } || die "apt-get could not install $1 (see above)"
 }
 
-# What the tests use beyond that: a kubectl, and a shell for containers that needs no libraries.
+# What the tests use beyond that: a kubectl, a shell for containers that needs no libraries, and etcd with its client.
 ensure_test_packages() {
   missing=
   command -v kubectl >/dev/null || missing="$missing kubernetes-client"
   [ -x /bin/busybox ] || missing="$missing busybox-static"
   command -v openssl >/dev/null || missing="$missing openssl"
+  command -v etcd >/dev/null || missing="$missing etcd-server"
+  command -v etcdctl >/dev/null || missing="$missing etcd-client"
   [ -z "$missing" ] || install_packages "${missing# }"
+  # Debian starts it as a service, which nobody asked for: the tests start their own.
+  case $missing in *etcd-server*) systemctl disable --now etcd >/dev/null 2>&1 || true ;; esac
 }
 
 case ${1:-} in

@@ -2,7 +2,7 @@ import { StatusError, serviceUnavailable } from "../api/status-error.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
-import { StoreUnavailableError } from "../store/store.ts";
+import { StoreRefusedError, StoreUnavailableError } from "../store/store.ts";
 import { ANONYMOUS } from "./authentication/union.ts";
 import { errorReply } from "./error-reply.ts";
 import type { Endpoint, RequestContext } from "./filters/context.ts";
@@ -74,6 +74,10 @@ async function failed(error: unknown, { request, auditId }: RequestContext, logg
     logger.error("the store can't be written", { error });
     return errorReply(serviceUnavailable(error.message), request);
   }
+  if (error instanceof StoreRefusedError) {
+    logger.warn("the store refused a request", { method: request.method, path: request.path, error });
+    return errorReply(refusal(error), request);
+  }
   if (!(error instanceof StatusError) && !isGone(error, request)) {
     logger.error("a request failed", {
       method: request.method,
@@ -84,6 +88,11 @@ async function failed(error: unknown, { request, auditId }: RequestContext, logg
     });
   }
   return errorReply(error, request);
+}
+
+/** As upstream passes on what etcd says: `etcdserver: request is too large`. */
+function refusal({ message }: StoreRefusedError): StatusError {
+  return new StatusError({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
 }
 
 const stack = (error: unknown) => (error instanceof Error ? error.stack : undefined);

@@ -7,6 +7,7 @@ import {
   pods,
   resourceQuotas,
 } from "../api/resource-types.ts";
+import type { ResourceDefinition } from "../api/resource-definition.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
 import { type ServedResource as DescribedResource, servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
@@ -181,10 +182,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     "customresourcedefinitions.apiextensions.k8s.io": definitionHooks,
     "services.": serviceAddresses.hooks(removeEndpoints),
   };
+  const timeToLiveOf = ({ timeToLiveMs }: ResourceDefinition) =>
+    timeToLiveMs === undefined ? {} : { timeToLiveMs: options.eventTtlMs ?? timeToLiveMs };
   const catalogue = builtInCatalogue(
     resourceDefinition,
     (definition) => {
-      const cache = caches.open(cacheOptions(definition));
+      const cache = caches.open({ ...cacheOptions(definition), ...timeToLiveOf(definition) });
       const { group, resource } = definition.type;
       const kindHooks = hooks[`${resource}.${group}`];
       return new Registry({
@@ -363,8 +366,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const ownClient = () => client(transport(SERVER_USER), { userAgent: "kube-apiserver", clock });
   const expiry = catalogue.all.flatMap(({ definition, conversion }) => {
     const { type } = definition;
-    if (definition.timeToLiveMs === undefined || conversion) return [];
-    const timeToLiveMs = options.eventTtlMs ?? definition.timeToLiveMs;
+    const { timeToLiveMs } = timeToLiveOf(definition);
+    // Some stores do it by themselves.
+    if (timeToLiveMs === undefined || conversion || store.expires) return [];
     return [expireObjects({ cache: () => registryOf(type).cache, timeToLiveMs, clock, logger })];
   });
 

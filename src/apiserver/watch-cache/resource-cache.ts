@@ -141,6 +141,8 @@ export function openResourceCache(parts: CacheParts): FedCache {
     return loaded ?? use();
   };
   const context = { parts, read, revisionOf };
+  const { timeToLiveMs } = resource;
+  const lifetime = store.expires && timeToLiveMs !== undefined ? { timeToLiveMs } : undefined;
 
   const cache: ResourceCache = {
     prefix,
@@ -161,7 +163,7 @@ export function openResourceCache(parts: CacheParts): FedCache {
     async compareAndSwap(key, expected, value, object) {
       if (!key.startsWith(prefix)) throw new RangeError(`${key} does not belong to ${prefix}`);
       if (value && object) reading.given.set(value, object);
-      const result = await store.compareAndSwap(key, expected, value);
+      const result = await store.compareAndSwap(key, expected, value, value ? lifetime : undefined);
       if (!result.swapped) {
         if (value) reading.given.delete(value);
         return { swapped: false, revision: result.revision, current: versionOf(result.current) };

@@ -51,6 +51,8 @@ export interface ResourceCacheOptions {
    * watches that require a value (Selection.exact) then cost only what they find. Names and namespaces need no index.
    */
   indexedFields?: readonly string[];
+  /** How long objects live after their last write, where the store removes them by itself (see Store.expires). */
+  timeToLiveMs?: number;
 }
 
 /** Labels and selectable fields of an object. */
