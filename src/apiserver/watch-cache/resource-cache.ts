@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { prefixEnd, SortedMap } from "../../base/sorted-map.ts";
 import type { Entry, Store, StoreEvent } from "../../store/store.ts";
+import type { BookmarkTicker } from "./bookmark-ticker.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { FieldIndex } from "./field-index.ts";
 import { History, type HistoryLimits } from "./history.ts";
@@ -33,6 +34,7 @@ export interface CacheParts {
   progress: Progress;
   /** Resolves when the feed is running. */
   start(): Promise<void>;
+  bookmarks: BookmarkTicker;
   watchBuffer: number;
   historyLimits: HistoryLimits;
 }

@@ -3,6 +3,7 @@ import { internalError } from "../../api/status-error.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { CompactedError, type Store, type StoreEvent, type Watch } from "../../store/store.ts";
+import { BookmarkTicker } from "./bookmark-ticker.ts";
 import { HISTORY_LIMITS, type HistoryLimits } from "./history.ts";
 import { MemoBudget } from "./memo.ts";
 import { Progress } from "./progress.ts";
@@ -100,6 +101,7 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
     }
     return [];
   };
+  const bookmarks = new BookmarkTicker(clock);
   const everyCache = (): FedCache[] => [...caches.values(), ...[...views.values()].flatMap((each) => [...each])];
   const opened = (resource: ResourceCacheOptions): FedCache => {
     const { prefix } = resource;
@@ -119,6 +121,7 @@ export function watchCaches(options: WatchCachesOptions): WatchCaches {
       logger,
       progress,
       start,
+      bookmarks,
       watchBuffer: options.watchBuffer ?? 5_000,
       historyLimits: { ...HISTORY_LIMITS, ...options.history },
     });

@@ -6,8 +6,7 @@ import { tooOldToWatch } from "./version-errors.ts";
 import type { Watcher, WatchOptions } from "./watch-cache.ts";
 import { WatchQueue } from "./watch-queue.ts";
 
-/** How often a watcher that asked for it learns how far the cache is, and how long before its timeout; as upstream. */
-const BOOKMARK_MS = 60_000;
+/** A watcher that asked for bookmarks gets the last one so long before its timeout; as upstream. */
 const BEFORE_TIMEOUT_MS = 2_000;
 
 export async function startWatch(context: ReadContext, options: WatchOptions): Promise<Watcher> {
@@ -45,7 +44,7 @@ export async function startWatch(context: ReadContext, options: WatchOptions): P
     const reached = context.revisionOf(state);
     if (reached >= after) queue.push({ type: "BOOKMARK", revision: reached, initialEventsEnd: false });
   };
-  if (options.bookmarks) timers.push(clock.every(BOOKMARK_MS, bookmark));
+  if (options.bookmarks) timers.push(parts.bookmarks.add(bookmark));
   if (options.timeoutMs !== undefined) {
     if (options.bookmarks) timers.push(clock.after(options.timeoutMs - BEFORE_TIMEOUT_MS, bookmark));
     timers.push(clock.after(options.timeoutMs, () => queue.end("timeout")));
