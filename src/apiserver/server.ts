@@ -309,7 +309,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const routes: PathRoute[] = [
     { path: "/api", below: true, serve: describe },
     { path: "/apis", below: true, serve: describe },
-    ...openApiRoutes({ resources: described, clock, descriptions: options.descriptions }),
+    ...openApiRoutes({
+      resources: described,
+      clock,
+      descriptions: options.descriptions,
+      remote: aggregated.openApi,
+    }),
     ...["/healthz", "/livez", "/readyz"].map((path) => ({ path, below: true, serve: checks.handle })),
     { path: "/version", serve: async () => jsonReply(200, versionInfo()) },
     { path: "/metrics", serve: async () => metrics.reply() },

@@ -10,6 +10,7 @@ import type { RequestContext } from "../filters/context.ts";
 import type { Reply } from "../http/exchange.ts";
 import { textReply } from "../http/status-reply.ts";
 import type { Lookup } from "../lookup.ts";
+import type { RemoteDocuments } from "../openapi/openapi.ts";
 import type { PostStartHook } from "../post-start.ts";
 import type { ResourceCatalogue } from "../resource-catalogue.ts";
 import { ApiServices, type RemoteApi } from "./api-services.ts";
@@ -17,6 +18,7 @@ import { automaticApiServices, carryOut, planApiService } from "./automatic-api-
 import { watchAvailability } from "./availability.ts";
 import { builtInPriority, CUSTOM_PRIORITY, type Ranked, type RankedGroup, rankGroups } from "./group-priorities.ts";
 import { RemoteDiscovery } from "./remote-discovery.ts";
+import { RemoteOpenApi } from "./remote-openapi.ts";
 import type { RemoteServices } from "./remote-server.ts";
 
 export interface AggregationOptions {
@@ -36,6 +38,7 @@ export interface Aggregation {
   readonly apiServices: ApiServices;
   /** Everything that is served here or elsewhere, for the discovery documents. */
   readonly discovery: DiscoverySource;
+  readonly openApi: RemoteDocuments;
   /** Passes a request on where another server answers its group version; undefined: it is for this server. */
   forward(context: RequestContext): Promise<Reply> | undefined;
   start(): Promise<void>;
@@ -51,7 +54,8 @@ export function aggregation(options: AggregationOptions): Aggregation {
   let changes = 0;
   const changed = () => void changes++;
   apiServices.onChange(changed);
-  const remoteDiscovery = new RemoteDiscovery(apiServices, changed);
+  const openApi = new RemoteOpenApi(apiServices, logger);
+  const remoteDiscovery = new RemoteDiscovery(apiServices, openApi, changed);
 
   const discovery: DiscoverySource = {
     get generation() {
@@ -66,6 +70,7 @@ export function aggregation(options: AggregationOptions): Aggregation {
   return {
     apiServices,
     discovery,
+    openApi,
     forward(context) {
       const remote = remoteFor(context, apiServices);
       if (!remote) return undefined;

@@ -7,6 +7,7 @@ import { workQueue } from "../../client/rate-limited-queue.ts";
 import { exponentialPerItem } from "../../client/rate-limiter.ts";
 import type { ApiServices, RemoteApi } from "./api-services.ts";
 import { AGGREGATOR } from "./availability-check.ts";
+import type { RemoteOpenApi } from "./remote-openapi.ts";
 
 /** A group version in the aggregated document (apidiscovery.k8s.io APIVersionDiscovery). */
 export interface RemoteVersion {
@@ -26,14 +27,16 @@ interface GroupDiscoveryList {
   items?: { metadata?: { name?: string }; versions?: { version: string; resources?: object[] }[] }[];
 }
 
-/** What extension servers serve, for the aggregated document. Asked when an APIService changes, and every minute. */
+/** What extension servers serve: their resources for the aggregated document, and their OpenAPI. Asked when an APIService changes, and every minute. */
 export class RemoteDiscovery {
   readonly #apiServices: ApiServices;
   readonly #versions = new Map<string, RemoteVersion>();
+  readonly #openApi: RemoteOpenApi;
   readonly #onChange: () => void;
 
-  constructor(apiServices: ApiServices, onChange: () => void) {
+  constructor(apiServices: ApiServices, openApi: RemoteOpenApi, onChange: () => void) {
     this.#apiServices = apiServices;
+    this.#openApi = openApi;
     this.#onChange = onChange;
   }
 
@@ -57,11 +60,13 @@ export class RemoteDiscovery {
       reconcile: async (name) => {
         const remote = this.#apiServices.remote.get(name);
         if (!remote) {
+          this.#openApi.forget(name);
           if (this.#versions.delete(name)) this.#onChange();
           return undefined;
         }
         try {
           this.#put(name, { resources: await resourcesOf(remote), freshness: "Current" });
+          await this.#openApi.refresh(name, remote);
         } catch (error) {
           this.#put(name, { ...this.version(name), freshness: "Stale" });
           // Its availability is watched elsewhere, and a change of that brings the key back.

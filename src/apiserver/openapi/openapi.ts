@@ -9,6 +9,7 @@ import { acceptedTypes, covers, noneAcceptable } from "../http/accept.ts";
 import { type ApiRequest, header, type Reply } from "../http/exchange.ts";
 import type { DescriptionTable } from "./descriptions.ts";
 import { expiringDocuments } from "./expiring-documents.ts";
+import type { JsonSchema } from "./schemas.ts";
 
 const JSON_TYPE = "application/json";
 /** The two names of the protobuf form; the second is how answers are labelled. */
@@ -21,6 +22,21 @@ const YEAR_SECONDS = 365 * 24 * 3600;
 /** To be raised with every change of how documents are written: clients keep them by their hash. A test reminds of it. */
 export const FORMAT = 3;
 
+/** The OpenAPI v2 document of another server, of which the paths with the prefix count. */
+export interface RemoteDocument {
+  readonly prefix: string;
+  readonly document: JsonSchema;
+}
+
+/** The documents of other servers that are served here too. */
+export interface RemoteDocuments {
+  /** The parts of version 3, each with its address. */
+  readonly parts: ReadonlyMap<string, string>;
+  /** Answers a request for one of the parts. */
+  forward(part: string, context: RequestContext): Promise<Reply>;
+  v2(): Promise<readonly RemoteDocument[]>;
+}
+
 /**
  * The OpenAPI documents: `/openapi/v2` (JSON and gnostic's protobuf), the index `/openapi/v3`, and a document per group
  * version below it. They are written when asked for, from the resources served at that time, and kept only while in use.
@@ -30,6 +46,7 @@ export function openApiRoutes(options: {
   clock: Clock;
   /** Reads the descriptions of types and fields; asked for each document that is written. Absent: there are none. */
   descriptions?: () => Promise<DescriptionTable | undefined>;
+  remote?: RemoteDocuments;
 }): PathRoute[] {
   const { resources, clock } = options;
   const documents = expiringDocuments(clock);
@@ -38,16 +55,28 @@ export function openApiRoutes(options: {
     return new Descriptions(await options.descriptions?.());
   };
   const described = describedParts(resources, async () => (await readDescriptions()).digest);
+  const remoteParts = () => [...(options.remote?.parts ?? [])];
+  /** Of the documents that hold those of other servers too. */
+  const hashWithRemote = (hash: string) => {
+    const parts = remoteParts();
+    return parts.length === 0 ? hash : hashOf(hash + JSON.stringify(parts));
+  };
 
   const v2 = async ({ request }: RequestContext): Promise<Reply> => {
     readOnly(request);
     const types = [JSON_TYPE, ...PROTOBUF_TYPES];
     const chosen = choose(request, types);
-    const { all, hash } = await described();
+    const { all, hash: ownHash } = await described();
+    const hash = hashWithRemote(ownHash);
     const protobuf = chosen !== JSON_TYPE;
     const bytes = await documents.get(`v2 ${protobuf} ${hash}`, async () => {
       const { documentV2 } = await import("./documents.ts");
-      const document = documentV2(all, await readDescriptions());
+      let document = documentV2(all, await readDescriptions());
+      const others = (await options.remote?.v2()) ?? [];
+      if (others.length > 0) {
+        const { mergeDocuments } = await import("./merge.ts");
+        document = mergeDocuments(document, others);
+      }
       if (!protobuf) return Buffer.from(JSON.stringify(document));
       const { encodeDocument } = await import("./gnostic.ts");
       return encodeDocument(document);
@@ -55,18 +84,25 @@ export function openApiRoutes(options: {
     return reply(request, bytes, protobuf ? PROTOBUF_TYPES[1] : JSON_TYPE, `${hash}${protobuf ? "-p" : ""}`);
   };
 
-  const v3 = async ({ request }: RequestContext): Promise<Reply> => {
+  const v3 = async (context: RequestContext): Promise<Reply> => {
+    const { request } = context;
     readOnly(request);
     choose(request, [JSON_TYPE]);
     const { all, hashes, hash } = await described();
     const name = request.path.replace(/^\/openapi\/v3\/?|\/+$/g, "");
     if (name === "") {
-      const sorted = [...hashes].sort(([a], [b]) => (a < b ? -1 : 1));
-      const paths = Object.fromEntries(sorted.map((part) => [part[0], { serverRelativeURL: urlOf(...part) }]));
-      return reply(request, Buffer.from(JSON.stringify({ paths })), JSON_TYPE, hash);
+      const own = [...hashes].map((part): [string, string] => [part[0], urlOf(...part)]);
+      const sorted = [...remoteParts().filter(([part]) => !hashes.has(part)), ...own].sort(([a], [b]) =>
+        a < b ? -1 : 1,
+      );
+      const paths = Object.fromEntries(sorted.map(([part, url]) => [part, { serverRelativeURL: url }]));
+      return reply(request, Buffer.from(JSON.stringify({ paths })), JSON_TYPE, hashWithRemote(hash));
     }
     const partHash = hashes.get(name);
-    if (partHash === undefined) throw pathNotFound();
+    if (partHash === undefined) {
+      if (options.remote?.parts.has(name)) return options.remote.forward(name, context);
+      throw pathNotFound();
+    }
     const asked = request.query.get("hash");
     if (asked !== null && asked !== partHash) {
       return { status: 301, headers: { location: urlOf(name, partHash) } };
