@@ -12,7 +12,7 @@ import type { AnonymousPolicy } from "./union.ts";
 
 /** How long the issuers of a changed configuration may take to be reached; then the one before stays in force. */
 const READY_WITHIN_MS = 60_000;
-const READY_PERIOD_MS = 1_000;
+const READY_PERIOD_MS = 100;
 /** Requests that the issuers of the configuration before are still verifying may end. */
 const OLD_ISSUERS_GRACE_MS = 60_000;
 
