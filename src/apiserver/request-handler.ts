@@ -9,8 +9,8 @@ import type { Endpoint, RequestContext } from "./filters/context.ts";
 import { withWarnings } from "./filters/warnings.ts";
 import { compressed } from "./http/compression.ts";
 import { type ApiRequest, type Handler, header, type Reply } from "./http/exchange.ts";
+import type { RequestMetrics } from "./metrics/request-metrics.ts";
 import { requestInfo } from "./request-info.ts";
-import type { ServerMetrics } from "./server-metrics.ts";
 
 /** A client may give its request an identity of its own, up to this long. */
 const AUDIT_ID_LIMIT = 64;
@@ -27,7 +27,7 @@ export interface RequestHandler {
  */
 export function requestHandler(options: {
   serve: Endpoint;
-  metrics: ServerMetrics;
+  metrics: RequestMetrics;
   clock: Clock;
   random: Random;
   logger: Logger;
@@ -52,15 +52,15 @@ export function requestHandler(options: {
     try {
       reply = await serve(context);
     } catch (error) {
+      if (isGone(error, request)) metrics.aborted(context);
       reply = await failed(error, context, logger);
     } finally {
       running--;
       if (running === 0) for (const wake of waiting.splice(0)) wake();
     }
-    const dryRun = request.query.get("dryRun") ?? "";
-    metrics.observe(context.info, dryRun, reply.status, (clock.monotonic() - started) / 1000);
-    if (reply.upgrade) return reply;
-    return finished(await compressed(request, reply), context);
+    const answered = metrics.answered(context, reply, (clock.monotonic() - started) / 1000);
+    if (answered.upgrade) return answered;
+    return finished(await compressed(request, answered), context);
   };
   return {
     handle,
@@ -99,6 +99,7 @@ const stack = (error: unknown) => (error instanceof Error ? error.stack : undefi
 
 /** Whether the client went away in the middle: then nobody waits for the answer. */
 function isGone(error: unknown, request: ApiRequest): boolean {
+  if (error instanceof StatusError) return false;
   return error instanceof Error && (error.name === "AbortError" || request.signal.aborted);
 }
 

@@ -12,7 +12,7 @@ import { resourceDefinition } from "../api/resources/index.ts";
 import { type ServedResource as DescribedResource, servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
 import type { UserInfo } from "../api/user.ts";
-import { type Clock, deadline } from "../base/clock.ts";
+import { type Clock, deadline, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type MetricsRegistry, metricsRegistry } from "../base/metrics.ts";
 import type { Network } from "../base/network.ts";
@@ -27,7 +27,6 @@ import type { ProxyClient } from "./aggregation/remote-server.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE } from "./allocators/service-addresses.ts";
 import { serviceNetwork } from "./allocators/service-network.ts";
 import { MASTERS_GROUP } from "./authorization/union.ts";
-import { type AuditingOptions, auditing } from "./audit/auditing.ts";
 import { bootstrapHooks } from "./bootstrap/hooks.ts";
 import { serverIdentity } from "./bootstrap/identity-lease.ts";
 import { componentStatusEndpoints } from "./component-statuses.ts";
@@ -39,15 +38,9 @@ import { createVirtual } from "./endpoints/virtual.ts";
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
 import { expireObjects } from "./expiry.ts";
 import type { FeatureGates } from "./feature-gates.ts";
-import { authentication } from "./filters/authentication.ts";
-import { authorization } from "./filters/authorization.ts";
 import { chain, type Endpoint, type Filter } from "./filters/context.ts";
-import { REQUEST_DEADLINE_MS, requestDeadline } from "./filters/deadline.ts";
-import { impersonation } from "./filters/impersonation.ts";
-import { type InFlight, MAX_MUTATING, MAX_READING, maxInFlight } from "./filters/max-in-flight.ts";
-import { fairness } from "./flowcontrol/fairness.ts";
 import { type PathRoute, pathRoutes } from "./generic-paths.ts";
-import { type HealthCheck, health } from "./health.ts";
+import type { HealthCheck } from "./health.ts";
 import { inProcessTransport } from "./http/in-process.ts";
 import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
@@ -60,6 +53,7 @@ import { beforeShutdown, type PostStartHook, runPostStartHooks } from "./post-st
 import type { KubeletClientOptions } from "./proxy/kubelets.ts";
 import { objectProxyEndpoints } from "./proxy/object-proxy.ts";
 import { podStreamEndpoints } from "./proxy/pod-streams.ts";
+import { withAdmissionMetrics } from "./metrics/admission-metrics.ts";
 import type { KindHooks } from "./registry/kind-hooks.ts";
 import { namespaceHooks } from "./registry/namespace-hooks.ts";
 import { Registry } from "./registry.ts";
@@ -69,14 +63,14 @@ import { builtInCatalogue, type ResourceCatalogue } from "./resource-catalogue.t
 import { resourceEndpoints, type Verbs } from "./resource-endpoints.ts";
 import type { Serves } from "./runtime-config.ts";
 import { type SecurityOptions, security } from "./security.ts";
-import { serverMetrics } from "./server-metrics.ts";
+import { type TrafficOptions, traffic } from "./traffic.ts";
 import { versionInfo } from "./version.ts";
 import type { VirtualResource } from "./virtual-resource.ts";
 import { watchCaches } from "./watch-cache/watch-caches.ts";
 import { type ServiceRouting, serviceResolver } from "./webhook/service-resolver.ts";
 import { unreachableWebhooks, webhookCaller } from "./webhook/webhook-client.ts";
 
-export interface ApiServerOptions {
+export interface ApiServerOptions extends TrafficOptions {
   /** Stays the caller's: `close` does not close it. */
   store: Store;
   clock: Clock;
@@ -89,12 +83,6 @@ export interface ApiServerOptions {
   hostname?: string;
   /** Host and port by which others reach the server, for discovery and the tokens' issuer. */
   externalAddress: string;
-  /** Requests at once, beyond which clients are told to wait; 0: no limit. */
-  maxReadingRequests?: number;
-  maxMutatingRequests?: number;
-  /** Whether requests are queued by priority level, the two limits together being the total. Default true. */
-  priorityAndFairness?: boolean;
-  requestTimeoutMs?: number;
   /** After which a watch that names no timeout may end. Default: half an hour. */
   shortestWatchSeconds?: number;
   /** How long Events are kept. Default: an hour. */
@@ -109,8 +97,6 @@ export interface ApiServerOptions {
    */
   advertise?: { address: string; port: number };
   admissionPlugins?: PluginChoice;
-  /** What is recorded of requests. Absent: nothing. */
-  auditing?: AuditingOptions;
   /** How long pods tolerate bad nodes unless they say so. */
   tolerations?: PluginServices["tolerations"];
   /** Absent: logs, exec and the proxies are not served. */
@@ -144,7 +130,10 @@ export interface ApiServer {
   transport(user: UserInfo): Transport;
   /** Resolves when all that is put in place after the start is there: then `/readyz` says ok. */
   readonly ready: Promise<void>;
-  /** `/readyz` fails, watches end, running requests finish (for at most `graceMs`), then all stops. */
+  /**
+   * `/readyz` fails; after the shutdown delay watches end and running requests finish (for at most `graceMs`), then all
+   * stops.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
@@ -158,6 +147,7 @@ export const SHUTDOWN_GRACE_MS = 5_000;
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger, network, externalAddress } = options;
   const stopping = new AbortController();
+  const draining = new AbortController();
   const caches = watchCaches({ store, clock, logger: logger.with({}, "watch-cache"), freeze: options.freeze });
   const admission: AdmissionPlugin[] = [];
   const serviceAddresses = serviceNetwork({
@@ -229,7 +219,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { lookup, authorizer, clock, random, quotas, tolerations, catalogue, webhooks, metrics: registry },
     options.admissionPlugins,
   );
-  admission.push(...secured.admission, ...plugins);
+  admission.push(...withAdmissionMetrics([...secured.admission, ...plugins], registry, clock));
   const custom = customResources({
     lookup,
     definitions: () => registryOf(customResourceDefinitions),
@@ -242,32 +232,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger: logger.with({}, "crd"),
   });
 
-  const checks = health((name, error) => logger.info("a health check failed", { name, error }));
-  const inFlight: InFlight = { reading: 0, mutating: 0, longRunning: 0 };
-  const metrics = serverMetrics(registry, catalogue, inFlight);
-  const limits = {
-    reading: options.maxReadingRequests ?? MAX_READING,
-    mutating: options.maxMutatingRequests ?? MAX_MUTATING,
-  };
-  const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_DEADLINE_MS;
-  const fair =
-    options.priorityAndFairness === false
-      ? undefined
-      : fairness({
-          clock,
-          random,
-          logger: logger.with({}, "flowcontrol"),
-          registry,
-          totalConcurrency: limits.reading + limits.mutating,
-          requestTimeoutMs,
-          stored: (group, resource) => {
-            const found = catalogue.stored({ group, resource });
-            return found?.opened ? { count: found.registry.cache.size, bytes: found.registry.cache.bytes } : undefined;
-          },
-          inFlight,
-          onRefused: () => {},
-        });
-  const audit = options.auditing && auditing(options.auditing, { clock, random, logger, registry, webhooks });
+  const { features } = options;
+  const around = traffic(options, { clock, random, logger, registry, catalogue, webhooks, features });
+  const { checks, metrics, watchEvents } = around;
   const pod = () => registryOf(pods);
   const budget = () => registryOf(podDisruptionBudgets);
   const virtual = [
@@ -286,7 +253,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
   const resources = resourceEndpoints({
     catalogue,
-    services: { clock, random, logger, admission, draining: stopping.signal, shortestWatchSeconds },
+    services: { clock, random, logger, admission, draining: draining.signal, watchEvents, shortestWatchSeconds },
     special,
   });
   const aggregated = aggregation({
@@ -315,16 +282,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       descriptions: options.descriptions,
       remote: aggregated.openApi,
     }),
-    ...["/healthz", "/livez", "/readyz"].map((path) => ({ path, below: true, serve: checks.handle })),
     { path: "/version", serve: async () => jsonReply(200, versionInfo()) },
-    { path: "/metrics", serve: async () => metrics.reply() },
-    ...(fair?.routes ?? []),
+    ...around.routes(() => listed()),
     ...secured.documents.map(({ path, headers, body }) => ({
       path,
       serve: async () => ({ status: 200, headers: { ...headers }, body }),
     })),
   ];
-  const paths = pathRoutes(routes, () => routes.flatMap(({ path, unlisted }) => (unlisted ? [] : [path])));
+  const listed = () => routes.flatMap(({ path, unlisted }) => (unlisted ? [] : [path]));
+  const paths = pathRoutes(routes, listed);
   const endpoint: Endpoint = (context) =>
     aggregated.forward(context) ?? (context.info.isResource ? resources(context) : paths(context));
 
@@ -339,7 +305,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       logger,
     }),
     serviceAddresses.repair,
-    ...(fair?.postStartHooks ?? []),
+    ...around.postStartHooks,
     ...aggregated.postStartHooks,
     ...(options.postStartHooks ?? []),
   ];
@@ -349,21 +315,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     custom.start(),
     ...admission.map((plugin) => plugin.start?.()),
     aggregated.start(),
-    fair?.start(lookup),
+    around.start(lookup),
   ]);
   starting.catch((error) => logger.error("what is stored could not be read", { error }));
   const afterStart: Filter = async (context, next) => {
     await starting;
     return next(context);
   };
-  const filters: Filter[] = [
-    afterStart,
-    requestDeadline(clock, requestTimeoutMs),
-    audit?.after(authentication(secured.authenticator)) ?? authentication(secured.authenticator),
-    impersonation(secured.authorizer),
-    fair?.filter ?? maxInFlight(limits, inFlight),
-    authorization(secured.authorizer),
-  ];
+  const filters = around.filters(secured, afterStart);
   const { handle, idle } = requestHandler({ serve: chain(filters, endpoint), metrics, clock, random, logger });
   const ended = new AbortController();
   const transport = (user: UserInfo) => inProcessTransport(handle, user, ended.signal);
@@ -409,29 +368,41 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     transport,
     async listen(listenOptions) {
       if (!network) throw new Error("the API server was given no network");
-      const listener = await listen(handle, listenOptions, { network, clock, logger });
+      const { onHandshakeError } = around;
+      const listener = await listen(handle, listenOptions, { network, clock, logger, onHandshakeError });
       listeners.push(listener);
       return listener.address;
     },
     async close(graceMs = SHUTDOWN_GRACE_MS) {
       if (graceMs > 0) await beforeShutdown(postStart, ownClient(), { clock, logger });
+      const { delayMs = 0, sendRetryAfter = false, watchGraceMs = graceMs } = options.shutdown ?? {};
       stopping.abort(new Error("the server is shutting down"));
+      if (graceMs > 0 && delayMs > 0) await sleep(clock, delayMs);
+      around.leave();
+      // Who comes now still finds somebody who sends him elsewhere.
+      if (sendRetryAfter) await within(clock, graceMs, idle());
+      draining.abort(stopping.signal.reason);
       for (const one of expiry) one.stop();
-      const grace = deadline(clock, graceMs);
-      const overdue = new Promise<void>((resolve) => grace.signal.addEventListener("abort", () => resolve()));
-      await Promise.all([...listeners.map((listener) => listener.close(graceMs)), Promise.race([idle(), overdue])]);
-      grace.dispose();
+      const longest = graceMs === 0 ? 0 : Math.max(graceMs, watchGraceMs);
+      await Promise.all([...listeners.map((listener) => listener.close(longest)), within(clock, graceMs, idle())]);
       ended.abort();
       custom.stop();
       secured.stop();
       for (const plugin of admission) plugin.stop?.();
       aggregated.stop();
-      await audit?.close();
+      await around.close();
       webhooks.close();
-      fair?.stop();
       caches.close();
     },
   };
+}
+
+/** Resolves when `done` does, or after `limitMs`. */
+async function within(clock: Clock, limitMs: number, done: Promise<void>): Promise<void> {
+  const grace = deadline(clock, limitMs);
+  const overdue = new Promise<void>((resolve) => grace.signal.addEventListener("abort", () => resolve()));
+  await Promise.race([done, overdue]);
+  grace.dispose();
 }
 
 /** The resources of the OpenAPI documents: the same list until the catalogue changes. */

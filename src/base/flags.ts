@@ -20,6 +20,8 @@ export interface FlagTypes {
   duration: number;
   /** Separated by commas, and may be repeated. */
   list: readonly string[];
+  /** May be repeated; commas are part of a value. */
+  repeated: readonly string[];
 }
 export type FlagKind = keyof FlagTypes;
 export type Flags = Readonly<Record<string, Flag>>;

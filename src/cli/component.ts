@@ -84,6 +84,8 @@ function parse(flag: Flag, text: string, previous: unknown): unknown {
       } catch (error) {
         throw new InvalidArgumentError(`${(error as Error).message}.`);
       }
+    case "repeated":
+      return [...((previous as string[]) ?? []), text];
     case "list":
       return [...(previous === flag.default ? [] : ((previous as string[]) ?? [])), ...text.split(",").filter(Boolean)];
     default:

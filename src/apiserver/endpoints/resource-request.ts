@@ -9,6 +9,7 @@ import type { AdmissionPlugin } from "../admission/admission.ts";
 import { contentType, type Encoding, negotiate } from "../encoding.ts";
 import type { RequestContext } from "../filters/context.ts";
 import type { Reply } from "../http/exchange.ts";
+import type { WatchEventMetrics } from "../metrics/resource-metrics.ts";
 import { type EncodeOptions, encodeObject, encodeValue } from "../object-encoder.ts";
 import { detachedObject } from "../registry/detached-object.ts";
 import type { ServedResource, Subresource } from "../served-resource.ts";
@@ -36,6 +37,8 @@ export interface EndpointServices {
   readonly admission: readonly AdmissionPlugin[];
   /** Aborted when the server begins to shut down: watches end then. */
   readonly draining: AbortSignal;
+  /** Counts what is sent to watchers. */
+  readonly watchEvents?: WatchEventMetrics;
   /** A watch that names no timeout ends after this, or up to twice as long. */
   readonly shortestWatchSeconds: number;
 }

@@ -68,6 +68,7 @@ async function stream(
         chunks.push(encode(request, event, { ...options, headless, shared }));
         headless ||= event.type !== "BOOKMARK";
       }
+      request.services.watchEvents?.sent(request.resource, chunks);
       const pieces = options.inMessages || chunks.length === 1 ? chunks : [Buffer.concat(chunks)];
       let isTaken = true;
       for (const piece of pieces) isTaken = sink.write(piece);

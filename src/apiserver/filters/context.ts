@@ -17,6 +17,8 @@ export interface RequestContext {
   readonly responseHeaders: Record<string, string | string[]>;
   /** How long the request may take, from its arrival. Absent: as long as it likes. */
   deadlineMs?: number;
+  /** How much of its time it waited for its turn. */
+  waitedMs?: number;
   /** When the request arrived, by the monotonic clock. */
   readonly startedAt: number;
   /** What is recorded of the request; absent where nothing is. */

@@ -1,7 +1,7 @@
 import { MASTERS_GROUP } from "../authorization/union.ts";
 import { tooManyRequestsReply } from "../http/status-reply.ts";
 import { isLongRunning, isReading } from "../request-info.ts";
-import type { Filter } from "./context.ts";
+import type { Filter, RequestContext } from "./context.ts";
 
 /** Upstream's defaults of --max-requests-inflight and --max-mutating-requests-inflight. */
 export const MAX_READING = 400;
@@ -17,9 +17,13 @@ export interface InFlight {
 
 /**
  * Refuses requests beyond so many at once (0: no limit) with a 429, apart from long-running ones and those of
- * `system:masters`. `inFlight` is kept up to date for the metrics.
+ * `system:masters`. `inFlight` is kept up to date for the metrics, `onRefused` told of each that is refused.
  */
-export function maxInFlight(limits: { reading: number; mutating: number }, inFlight: InFlight): Filter {
+export function maxInFlight(
+  limits: { reading: number; mutating: number },
+  inFlight: InFlight,
+  onRefused: (context: RequestContext) => void = () => {},
+): Filter {
   return async (context, next) => {
     let kind: keyof InFlight;
     if (isLongRunning(context.info)) {
@@ -28,6 +32,7 @@ export function maxInFlight(limits: { reading: number; mutating: number }, inFli
       kind = isReading(context.info) ? "reading" : "mutating";
       const limit = limits[kind];
       if (limit > 0 && inFlight[kind] >= limit && !context.user.groups.includes(MASTERS_GROUP)) {
+        onRefused(context);
         return tooManyRequestsReply(RETRY_AFTER_SECONDS);
       }
     }

@@ -73,7 +73,9 @@ export function priorityAndFairness(options: FairnessOptions): Filter {
       waiting.add(1, clock.monotonic());
       const allowed = context.deadlineMs ?? requestTimeoutMs;
       const executes = await level.queueSet.wait(ticket, Math.min(allowed / 4, LONGEST_WAIT_MS), request.signal);
-      waiting.add(-1, clock.monotonic());
+      const now = clock.monotonic();
+      context.waitedMs = now - ticket.arrivedAt;
+      waiting.add(-1, now);
       if (!executes) return refused(context, found);
     } else if (ticket.state === "refused") {
       return refused(context, found);

@@ -31,8 +31,12 @@ export class FlowControlMetrics {
       readOnly: { waiting: usage("waiting", "readOnly"), executing: usage("executing", "readOnly") },
       mutating: { waiting: usage("waiting", "mutating"), executing: usage("executing", "mutating") },
     };
+    const inQueue = registry.gauge("apiserver_current_inqueue_requests", "Requests waiting for their turn.", [
+      "request_kind",
+    ]);
     registry.onCollect(() => {
       const now = clock.monotonic();
+      for (const kind of ["readOnly", "mutating"] as const) inQueue.with(kind).set(this.#kinds[kind].waiting.count);
       for (const level of this.#levels.values()) level.flush(now);
       for (const kind of Object.values(this.#kinds)) for (const one of Object.values(kind)) one.ratio.flush(now);
     });

@@ -43,6 +43,12 @@ export async function writeHttp2(stream: ServerHttp2Stream, reply: Reply, method
   stream.resume();
   const { body } = reply;
   const headers: Record<string, string | string[] | number> = { ...reply.headers, ":status": reply.status };
+  if (headers["connection"] === "close") {
+    // HTTP/2 has no such header: the client is told to open no more streams, and the connection ends with the last one.
+    const { session } = stream;
+    stream.once("close", () => session?.close());
+  }
+  delete headers["connection"];
   if (body === undefined || method === "HEAD") {
     if (body !== undefined && !isStream(body)) headers["content-length"] = bodyLength(body);
     stream.respond(headers, { endStream: true });

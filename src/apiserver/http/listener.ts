@@ -11,7 +11,9 @@ import type { ApiRequest, Handler, Reply } from "./exchange.ts";
 import { http1Request, writeHttp1, writeRaw } from "./http1-front.ts";
 import { http2Request, writeHttp2 } from "./http2-front.ts";
 import { peerIdentities } from "./peer-identity.ts";
+import { namedContexts, secureContext } from "./secure-contexts.ts";
 import { statusReply } from "./status-reply.ts";
+import type { TlsVersion } from "./tls-settings.ts";
 
 /** As Go's server: the headers of one request together. */
 export const MAX_HEADER_BYTES = 1024 * 1024;
@@ -29,11 +31,8 @@ export const MAX_CONCURRENT_STREAMS = 1000;
 /** Node refuses new streams while a session holds more than this many MB: room for several big lists. */
 const SESSION_MEMORY_MB = 256;
 
-export interface ListenOptions {
-  /** Absent: all addresses, IPv4 and IPv6. */
-  host?: string;
-  /** 0 takes a free one. */
-  port: number;
+/** What the server shows of itself, and whom it trusts. */
+export interface TlsMaterial {
   /** PEM, with the chain. */
   certificate: string | Buffer;
   /** PEM. */
@@ -42,10 +41,27 @@ export interface ListenOptions {
   clientCa?: string | Buffer;
   /** PEM of the CAs of proxies that say in headers for whom they speak. */
   requestHeaderCa?: string;
+  /** Further certificates: for these names (`*.` for one label), or where there are none, for those in them. */
+  sni?: readonly { certificate: string; key: string; names: readonly string[] }[];
+}
+
+export interface ListenOptions extends TlsMaterial {
+  /** Absent: all addresses, IPv4 and IPv6. */
+  host?: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** Default: TLSv1.2. */
+  minVersion?: TlsVersion;
+  /** OpenSSL's list. Default: Node's. */
+  ciphers?: string;
+  /** Default: MAX_CONCURRENT_STREAMS. */
+  maxStreams?: number;
 }
 
 export interface Listener {
   readonly address: AddressInfo;
+  /** Uses another certificate, and other CAs, for connections from now on. Throws for what can't be used. */
+  update(material: TlsMaterial): void;
   /** Takes no new connections, ends idle ones, and resolves when all are gone; after `graceMs` they are broken off. */
   close(graceMs: number): Promise<void>;
 }
@@ -54,21 +70,30 @@ export interface Listener {
 export async function listen(
   handler: Handler,
   options: ListenOptions,
-  { network, clock, logger }: { network: Network; clock: Clock; logger: Logger },
+  {
+    network,
+    clock,
+    logger,
+    onHandshakeError = () => {},
+  }: { network: Network; clock: Clock; logger: Logger; onHandshakeError?: () => void },
 ): Promise<Listener> {
-  const authorities = [options.clientCa, options.requestHeaderCa].filter((ca) => ca !== undefined);
-  const peerOf = peerIdentities(options);
+  let peerOf = peerIdentities(options);
+  const { minVersion = "TLSv1.2", ciphers, maxStreams = MAX_CONCURRENT_STREAMS } = options;
+  const secured = (material: TlsMaterial) => ({
+    ...secureContext(material),
+    minVersion,
+    ...(ciphers ? { ciphers } : {}),
+  });
+  let named = namedContexts(options, secured, network);
   const server = network.http2.createSecureServer({
-    cert: options.certificate,
-    key: options.key,
-    ca: authorities.length > 0 ? authorities : undefined,
+    ...secured(options),
     allowHTTP1: true,
-    requestCert: authorities.length > 0,
+    requestCert: (options.clientCa ?? options.requestHeaderCa) !== undefined,
     rejectUnauthorized: false,
-    minVersion: "TLSv1.2",
+    SNICallback: (name, done) => done(null, named(name)),
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxSessionMemory: SESSION_MEMORY_MB,
-    settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES },
+    settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: MAX_HEADER_BYTES },
     ...({
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -147,7 +172,10 @@ export async function listen(
     sockets.set(socket, socket.alpnProtocol === "h2" ? Number.POSITIVE_INFINITY : 0);
     socket.on("close", () => sockets.delete(socket));
   });
-  server.on("tlsClientError", (error) => logger.debug("TLS handshake failed", { error }));
+  server.on("tlsClientError", (error) => {
+    onHandshakeError();
+    logger.debug("TLS handshake failed", { error });
+  });
   server.on("clientError", (_error, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
     else socket.destroy();
@@ -164,6 +192,13 @@ export async function listen(
 
   return {
     address: server.address() as AddressInfo,
+    update(material) {
+      const identities = peerIdentities(material);
+      const contexts = namedContexts(material, secured, network);
+      server.setSecureContext(secured(material));
+      named = contexts;
+      peerOf = identities;
+    },
     close(graceMs) {
       closing = true;
       return new Promise((resolve) => {
