@@ -29,6 +29,7 @@ export function createVirtual(virtual: VirtualResource): (request: ResourceReque
       dryRun: options.dryRun,
       user: context.user,
       warn: (text) => options.write.warn(text),
+      annotate: options.write.annotate,
     };
     await admit(services.admission, attributes);
     await validateAdmission(services.admission, attributes);

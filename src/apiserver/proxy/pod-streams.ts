@@ -166,6 +166,7 @@ async function requireCreate({ context }: ResourceRequest, authorizer: Authorize
 /** Admission of a connection; `options` is what upstream shows the plugins as the object. */
 export async function admitConnect(request: ResourceRequest, options: UnknownObject): Promise<void> {
   const { resource, subresource, namespace, name, services, context } = request;
+  const write = writeRequest(request, {}, false);
   const attributes = {
     operation: "CONNECT" as const,
     type: resource.type,
@@ -177,7 +178,8 @@ export async function admitConnect(request: ResourceRequest, options: UnknownObj
     options: {},
     dryRun: false,
     user: context.user,
-    warn: (text: string) => writeRequest(request, {}, false).warn(text),
+    warn: (text: string) => write.warn(text),
+    annotate: write.annotate,
   };
   await admit(services.admission, attributes);
   await validateAdmission(services.admission, attributes);
