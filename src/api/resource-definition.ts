@@ -18,6 +18,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly verbs?: readonly string[];
   /** Sets upstream's defaults where fields are absent. Runs on every decoded request and may run twice: idempotent. */
   defaults?(object: T): void;
+  /** Loads what the functions below take that is not there from the start; undefined where nothing is missing. */
+  prepare?(object: T): Promise<void> | undefined;
   /** Before validation of a creation: clears what clients may not set (status). The engine sets metadata itself. */
   prepareForCreate?(object: T, context: WriteContext): void;
   /** Before validation of an update: restores what this path may not change. The engine keeps status and metadata right. */

@@ -119,6 +119,8 @@ export class Registry {
     const { beginCreate } = this.#hooks;
     const finish = beginCreate ? await beginCreate(object, request) : nothingToFinish;
     return this.#finishing(finish, async () => {
+      const loading = this.#strategy.load(object);
+      if (loading) await loading;
       this.#strategy.prepareForCreate(object, request);
       await validateAdmission(this.#admission, { ...attributes, name: metadata.name ?? "" });
       const key = this.cache.key(metadata.name!, metadata.namespace);
@@ -201,6 +203,8 @@ export class Registry {
     const { beginUpdate } = this.#hooks;
     const finish = beginUpdate ? await beginUpdate(object, old, request) : nothingToFinish;
     return this.#finishing(finish, async () => {
+      const loading = this.#strategy.load(object);
+      if (loading) await loading;
       this.#strategy.prepareForUpdate(object, old, request);
       await validateAdmission(this.#admission, attributes);
       if (this.#strategy.removeOnUpdate(object)) {

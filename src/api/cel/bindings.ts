@@ -2,6 +2,7 @@
 import type { CelAuthorizer, CelResourceCheck, CelType } from "./cel.ts";
 import { type Binder, BoundObject, bindDynamic, binderOf, JsonList, JsonMap } from "./json-values.ts";
 import { authorizerValue, resourceCheckValue } from "./library/authorizers.ts";
+import { resultJson } from "./results.ts";
 import { parseDuration, parseTimestamp } from "./time.ts";
 import { Optional, Uint, type Value } from "./values.ts";
 
@@ -10,6 +11,10 @@ export class CelValue {
   readonly value: Value;
   constructor(value: Value) {
     this.value = value;
+  }
+  /** As `evaluate` gives it. */
+  toJson(): unknown {
+    return resultJson(this.value);
   }
 }
 

@@ -24,4 +24,11 @@ export class CelError extends Error {
     this.kind = kind;
     this.issues = issues;
   }
+
+  /** A compile error as upstream tells it of a field; a listing follows `compilation failed:`. */
+  get detail(): string {
+    return this.kind === "compile" && this.message.startsWith("ERROR: ")
+      ? `compilation failed: ${this.message}`
+      : this.message;
+  }
 }

@@ -310,7 +310,7 @@ test("an evaluation that costs too much is ended", () => {
   assert.ok(budget.remaining < 9_000_001 && budget.remaining > 8_900_000, `${budget.remaining}`);
   const small = { remaining: 3 };
   assert.throws(() => compileCel("self.count + self.count", VARIABLES).evaluate(BINDINGS, small), { kind: "cost" });
-  assert.equal(small.remaining, 0);
+  assert.ok(small.remaining < 0);
 });
 
 test("static costs follow the bounds of the schema", () => {

@@ -2,8 +2,8 @@
  * Kubernetes' CEL, the environment of 1.36: the language with optional types, two-variable comprehensions and the
  * libraries of k8s.io/apiserver/pkg/cel, type-checked against Knarr's schema types, with upstream's cost units.
  *
- * - A program is compiled once and kept (`compileCel` caches by source, variables and options); evaluating it changes
- *   nothing but the budget.
+ * - A program is compiled once and kept: `compileCel` caches by source, options and the variables object, so keep that.
+ *   Evaluating it changes nothing but the budget.
  * - Values are bound by their schema when they are looked at; objects are never copied.
  * - Import this module lazily (`await import`) where expressions are rare.
  *
@@ -16,7 +16,10 @@ import type { CType } from "./types.ts";
 
 export { CelValue } from "./bindings.ts";
 export { CelError, type CelErrorKind, type CelIssue } from "./cel-error.ts";
+export { type NamedProgram, variablesBinding, withVariables } from "./composition.ts";
+export { rememberDecisions } from "./decisions.ts";
 export { PER_CALL_LIMIT, RUNTIME_COST_BUDGET, RUNTIME_COST_BUDGET_MATCH_CONDITIONS } from "./limits.ts";
+export { patchValues, typeNameProblem } from "./mutation-types.ts";
 
 /** The declared type of a variable. */
 export type CelType =
@@ -84,7 +87,7 @@ export interface CelResourceCheck {
   readonly request: Omit<CelAuthorizationRequest, "verb">;
 }
 
-/** Cost units left for the evaluations that share this budget; an evaluation takes away what it cost. */
+/** Cost units left for the evaluations that share this budget; below 0 when it is used up. */
 export interface CelBudget {
   remaining: number;
 }
@@ -115,6 +118,8 @@ export interface CelProgram {
    * CelValue where the JSON would be.
    */
   evaluateToValue(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): CelValue | Promise<CelValue>;
+  /** As `evaluateToValue`, inside of another evaluation, which is interrupted where an authorizer has to be waited for. */
+  evaluateToValueNow(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): CelValue;
 }
 
 export interface CelOptions {

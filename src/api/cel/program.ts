@@ -1,17 +1,9 @@
 import { binderFor, CelValue } from "./bindings.ts";
-import type {
-  CelAuthorizer,
-  CelBudget,
-  CelDecision,
-  CelOptions,
-  CelProgram,
-  CelResourceCheck,
-  CelType,
-  CelVariables,
-} from "./cel.ts";
+import type { CelBudget, CelOptions, CelProgram, CelType, CelVariables } from "./cel.ts";
 import { CelError } from "./cel-error.ts";
 import { checkTypes, type Declarations } from "./checker.ts";
 import { estimateCost } from "./cost-estimate.ts";
+import { type Decisions, rememberIn } from "./decisions.ts";
 import { variableType } from "./declared-types.ts";
 import { functions } from "./environment.ts";
 import type { Binder } from "./json-values.ts";
@@ -152,12 +144,16 @@ class Program implements CelProgram {
     return this.#settle(bindings, budget);
   }
 
+  evaluateToValueNow(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): CelValue {
+    return new CelValue(this.#run(bindings, budget));
+  }
+
   #settle(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): CelValue | Promise<CelValue> {
-    const asks = this.#environment.authorizers.some((name) => this.uses(name) && bindings[name] != null);
+    const asks = this.#environment.authorizers.some((name) => bindings[name] != null);
     if (!asks) return this.#settleWith(bindings, budget);
-    const answers = new Map<string, CelDecision>();
+    const answers: Decisions = new Map();
     const remembering = Object.fromEntries(
-      this.#environment.authorizers.map((name) => [name, remember(bindings[name], answers)]),
+      this.#environment.authorizers.map((name) => [name, rememberIn(answers, bindings[name])]),
     );
     return this.#settleWith({ ...bindings, ...remembering }, budget);
   }
@@ -174,7 +170,7 @@ class Program implements CelProgram {
   }
 
   #run(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): Value {
-    const frame = new Frame(bindings, Math.min(this.#limit, budget.remaining), this.#plan.slots);
+    const frame = new Frame(bindings, Math.min(this.#limit, Math.max(0, budget.remaining)), this.#plan.slots);
     try {
       return this.#plan.run(frame);
     } catch (error) {
@@ -185,32 +181,7 @@ class Program implements CelProgram {
       if (error instanceof RangeError) throw new CelError("evaluation", error.message);
       throw error;
     } finally {
-      budget.remaining = Math.max(0, budget.remaining - frame.cost);
+      budget.remaining -= frame.cost;
     }
   }
-}
-
-/** An authorizer that is asked each question once; its answers are in `answers` when they have come. */
-function remember(bound: unknown, answers: Map<string, CelDecision>): unknown {
-  if (bound == null) return bound;
-  if ("request" in (bound as object)) {
-    const check = bound as CelResourceCheck;
-    return { ...check, authorizer: remember(check.authorizer, answers) };
-  }
-  const authorizer = bound as CelAuthorizer;
-  return {
-    authorize: (request) => {
-      const key = JSON.stringify(request);
-      const known = answers.get(key);
-      if (known) return known;
-      const answer = authorizer.authorize(request);
-      if (answer instanceof Promise) return answer.then((decision) => keep(answers, key, decision));
-      return keep(answers, key, answer);
-    },
-  } satisfies CelAuthorizer;
-}
-
-function keep(answers: Map<string, CelDecision>, key: string, decision: CelDecision): CelDecision {
-  answers.set(key, decision);
-  return decision;
 }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { issue, newAuthority, newCertificateRequest, newKeyPair } from "../../base/x509.ts";
+import { loadCel } from "../cel/load.ts";
 import { changed, checkCreate, checkUpdate, createErrors, updateErrors } from "./validation.fixture.ts";
+
+before(() => loadCel());
 
 const metadata = { name: "x", resourceVersion: "1" };
 const base64 = (text: string) => Buffer.from(text).toString("base64");
@@ -201,7 +204,7 @@ test("admission policies and their bindings", () => {
       "spec.auditAnnotations[0].valueExpression: Required value: valueExpression is not specified",
     ],
   ]);
-  const mutation = { patchType: "JSONPatch", jsonPatch: { expression: "[]" } };
+  const mutation = { patchType: "JSONPatch", jsonPatch: { expression: "[JSONPatch{}]" } };
   const mutating = { metadata, spec: { matchConstraints: { resourceRules: [rule] }, mutations: [mutation] } };
   checkCreate(group, "mutatingadmissionpolicies", mutating, [
     [
@@ -213,7 +216,7 @@ test("admission policies and their bindings", () => {
       spec("mutations", 0, "patchType"),
       "Sed",
       'spec.mutations[0].patchType: Unsupported value: "Sed": supported values: "ApplyConfiguration", "JSONPatch"',
-      'spec.mutations[0].jsonPatch: Invalid value: {"expression":"[]"}: must not be specified when patchType is Sed',
+      'spec.mutations[0].jsonPatch: Invalid value: {"expression":"[JSONPatch{}]"}: must not be specified when patchType is Sed',
     ],
   ]);
   const binding = { metadata, spec: { policyName: "p", validationActions: ["Deny"] } };

@@ -17,6 +17,8 @@ import { nodeRestriction } from "./node-restriction.ts";
 import { podResizeValidator } from "./pod-resize-validator.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
 import { podTopologyLabels } from "./pod-topology-labels.ts";
+import { mutatingAdmissionPolicy } from "./policy/mutating.ts";
+import { validatingAdmissionPolicy } from "./policy/validating.ts";
 import { priority } from "./priority.ts";
 import { resourceQuota } from "./resource-quota/resource-quota.ts";
 import { runtimeClass } from "./runtime-class.ts";
@@ -92,9 +94,9 @@ const PLUGINS: readonly Row[] = [
   { name: "NodeDeclaredFeatureValidator", on: true },
   { name: "JobValidation", on: true },
   { name: "PodResizeValidator", on: true, make: podResizeValidator },
-  { name: "MutatingAdmissionPolicy", on: true },
+  { name: "MutatingAdmissionPolicy", on: true, make: mutatingAdmissionPolicy },
   { name: "MutatingAdmissionWebhook", on: true, make: mutatingAdmissionWebhook },
-  { name: "ValidatingAdmissionPolicy", on: true },
+  { name: "ValidatingAdmissionPolicy", on: true, make: validatingAdmissionPolicy },
   { name: "ValidatingAdmissionWebhook", on: true, make: validatingAdmissionWebhook },
   { name: "ResourceQuota", on: true, make: resourceQuota },
   { name: "AlwaysDeny", on: false },

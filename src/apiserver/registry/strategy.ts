@@ -37,6 +37,11 @@ export class Strategy {
     this.#features = features;
   }
 
+  /** To be waited for before an object is prepared; undefined where nothing is missing. */
+  load(object: UnknownObject): Promise<void> | undefined {
+    return this.#definition.prepare?.(object);
+  }
+
   /** Strategy and validation of a new object; throws a 422. */
   prepareForCreate(object: UnknownObject, request: WriteRequest): void {
     const definition = this.#definition;

@@ -1,3 +1,4 @@
+import { loadCel } from "../../cel/load.ts";
 import type { TableColumn } from "../../resource-definition.ts";
 import {
   mutatingAdmissionPolicies,
@@ -22,6 +23,7 @@ import { ageColumn, column, nameColumn, selectorText } from "../columns.ts";
 import { define } from "../define.ts";
 import { sameShape } from "../same-shape.ts";
 import { resetMetadataForStatus } from "../status-metadata.ts";
+import { validateMutatingExpressions, validateValidatingExpressions } from "./expressions.ts";
 import {
   validateMutatingBinding,
   validateMutatingPolicy,
@@ -59,6 +61,7 @@ const bindingColumns: readonly TableColumn<ValidatingAdmissionPolicyBinding | Mu
 export const mutatingWebhookConfiguration = define<MutatingWebhookConfiguration>({
   type: mutatingWebhookConfigurations,
   singular: "mutatingwebhookconfiguration",
+  prepare: prepareWebhooks,
   validate: validateWebhooks,
   columns: webhookColumns,
   defaults(configuration) {
@@ -75,6 +78,7 @@ export const mutatingWebhookConfiguration = define<MutatingWebhookConfiguration>
 export const validatingWebhookConfiguration = define<ValidatingWebhookConfiguration>({
   type: validatingWebhookConfigurations,
   singular: "validatingwebhookconfiguration",
+  prepare: prepareWebhooks,
   validate: validateWebhooks,
   columns: webhookColumns,
   defaults(configuration) {
@@ -88,7 +92,8 @@ export const validatingWebhookConfiguration = define<ValidatingWebhookConfigurat
 export const validatingAdmissionPolicy = define<ValidatingAdmissionPolicy>({
   type: validatingAdmissionPolicies,
   singular: "validatingadmissionpolicy",
-  validate: validateValidatingPolicy,
+  prepare: loadCel,
+  validate: (policy) => [...validateValidatingPolicy(policy), ...validateValidatingExpressions(policy)],
   validateStatusUpdate: validateValidatingPolicyStatus,
   columns: [
     nameColumn,
@@ -134,7 +139,8 @@ export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
   conversions: BEFORE_STABLE,
   type: mutatingAdmissionPolicies,
   singular: "mutatingadmissionpolicy",
-  validate: validateMutatingPolicy,
+  prepare: loadCel,
+  validate: (policy) => [...validateMutatingPolicy(policy), ...validateMutatingExpressions(policy)],
   columns: [
     nameColumn,
     column("Mutations", "How many mutations it has.", ({ spec }) => spec?.mutations?.length ?? 0, "integer"),
@@ -165,6 +171,11 @@ export const mutatingAdmissionPolicyBinding = define<MutatingAdmissionPolicyBind
   generation: true,
   unconditionalUpdate: false,
 });
+
+/** Few webhooks have expressions. */
+function prepareWebhooks({ webhooks }: MutatingWebhookConfiguration | ValidatingWebhookConfiguration) {
+  return webhooks?.some(({ matchConditions }) => matchConditions?.length) ? loadCel() : undefined;
+}
 
 function defaultWebhook(webhook: ValidatingWebhook | MutatingWebhook): void {
   webhook.failurePolicy ??= "Fail";

@@ -10,6 +10,7 @@ import { validateFullyQualifiedName } from "../reference-checks.ts";
 import { validateOptionalEnum } from "../value-checks.ts";
 import { REVIEW_VERSIONS, validateClientConfig, validateReviewVersions } from "../webhook-client-validation.ts";
 import { validateMatchConditions } from "./expression-checks.ts";
+import { validateConditionExpressions } from "./expressions.ts";
 import { FAILURE_POLICIES, MATCH_POLICIES, validateRule } from "./rule-validation.ts";
 
 const SIDE_EFFECTS = ["None", "NoneOnDryRun"];
@@ -53,5 +54,7 @@ function validateWebhook(webhook: MutatingWebhook, path: string, errors: FieldEr
   const reinvocation = ["IfNeeded", "Never"];
   validateOptionalEnum(webhook.reinvocationPolicy, reinvocation, child(path, "reinvocationPolicy"), errors);
   validateClientConfig(webhook.clientConfig, child(path, "clientConfig"), errors);
-  validateMatchConditions(webhook.matchConditions, child(path, "matchConditions"), errors);
+  const conditions = child(path, "matchConditions");
+  validateMatchConditions(webhook.matchConditions, conditions, errors);
+  validateConditionExpressions(webhook.matchConditions, false, conditions, errors);
 }
