@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { issue, newAuthority, newCertificateRequest, newKeyPair } from "../../base/x509.ts";
 import { loadCel } from "../cel/load.ts";
+import { loadPatterns } from "../structural/patterns.ts";
 import { changed, checkCreate, checkUpdate, createErrors, updateErrors } from "./validation.fixture.ts";
 
-before(() => loadCel());
+before(async () => {
+  await loadCel();
+  await loadPatterns();
+});
 
 const metadata = { name: "x", resourceVersion: "1" };
 const base64 = (text: string) => Buffer.from(text).toString("base64");
