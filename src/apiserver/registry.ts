@@ -198,6 +198,7 @@ export class Registry {
 
     const attributes = this.#attributes("UPDATE", object, old, name, current.namespace, request);
     await admit(this.#admission, attributes);
+    request.admittedAs?.takeOver(object, attributes.object!);
     object.metadata ??= {};
     this.#warnOwners(object.metadata, request);
     const { beginUpdate } = this.#hooks;
@@ -340,7 +341,7 @@ export class Registry {
     namespace: string | undefined,
     request: WriteRequest,
   ): AdmissionAttributes {
-    const { subresource, options, dryRun, user, requested, annotate } = request;
+    const { subresource, options, dryRun, user, requested, annotate, admittedAs } = request;
     const { type } = this.definition;
     return {
       operation,
@@ -356,6 +357,14 @@ export class Registry {
       user,
       warn: (text) => request.warn(text),
       annotate,
+      ...(admittedAs
+        ? {
+            subresource: admittedAs.subresource,
+            kind: admittedAs.kind,
+            object: object && admittedAs.show(object),
+            oldObject: oldObject && admittedAs.show(oldObject),
+          }
+        : {}),
     };
   }
 

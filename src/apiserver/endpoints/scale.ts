@@ -88,7 +88,7 @@ async function applyScale(request: ResourceRequest): Promise<Reply> {
       if (!current) throw notFound(resource.subject, name);
       return applyTo(request, current, applied, options);
     },
-    asWholeObject(options.write),
+    asWholeObject(options.write, paths, name),
   );
   return valueReply(scaleOf(object.object, paths), 200, encoding, COLUMNS);
 }
@@ -119,13 +119,28 @@ async function writeScale(
       trackOwners(request, current, scaled, options);
       return scaled;
     },
-    asWholeObject(options.write),
+    asWholeObject(options.write, paths, name),
   );
   return valueReply(scaleOf(object.object, paths), 200, encoding, COLUMNS);
 }
 
-/** The object is written as a whole: only its replicas differ. */
-const asWholeObject = (write: WriteRequest): WriteRequest => ({ ...write, subresource: undefined });
+/** The object is written as a whole: only its replicas differ. Admission sees the Scale. */
+const asWholeObject = (write: WriteRequest, paths: ScalePaths, name: string): WriteRequest => ({
+  ...write,
+  subresource: undefined,
+  admittedAs: {
+    subresource: "scale",
+    kind: SCALE_KIND,
+    show: (object) => scaleOf(object, paths),
+    takeOver(object, shown) {
+      const scale = shown as Scale;
+      const replicas = scale.spec?.replicas ?? 0;
+      if (readPath(object, paths.specReplicas) === replicas) return;
+      checkScale(scale, name);
+      writePath(object, paths.specReplicas, replicas);
+    },
+  },
+});
 
 function pathsOf({ resource }: ResourceRequest): ScalePaths {
   const { scale } = resource.definition;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemNetwork } from "../../../base/network.ts";
+import type { AuditEvent } from "../../audit/event.ts";
 import { send, testServer } from "../../server.fixture.ts";
-import type { ApiServer } from "../../server.ts";
+import type { ApiServer, ApiServerOptions } from "../../server.ts";
 import { type TestWebhook, testWebhook, type WebhookAnswer } from "../../webhook/webhook-server.fixture.ts";
 
 interface ReviewRequest {
@@ -38,7 +39,10 @@ const patch = (...operations: object[]) => ({
   patch: Buffer.from(JSON.stringify(operations)).toString("base64"),
 });
 
-async function setUp(t: { after(undo: () => unknown): void }): Promise<Setting> {
+async function setUp(
+  t: { after(undo: () => unknown): void },
+  options: Partial<ApiServerOptions> = {},
+): Promise<Setting> {
   const reviews: Setting["reviews"] = [];
   const answers: Setting["answers"] = new Map();
   const hook = await testWebhook(({ path, body }): WebhookAnswer => {
@@ -49,7 +53,7 @@ async function setUp(t: { after(undo: () => unknown): void }): Promise<Setting> 
     if (verdict["raw"]) return verdict["raw"] as WebhookAnswer;
     return { body: { kind: "AdmissionReview", apiVersion, response: { allowed: true, uid: request.uid, ...verdict } } };
   });
-  const server = testServer({ network: systemNetwork });
+  const server = testServer({ network: systemNetwork, ...options });
   await server.ready;
   t.after(async () => {
     await server.close(0);
@@ -304,4 +308,69 @@ test("a patch that does not apply, or makes no such object, is the server's erro
     assert.match(answer.json.message, message);
     assert.ok(answer.status >= 400);
   }
+});
+
+test("a write through the scale subresource is shown as a Scale", async (t) => {
+  const { server, register, reviews, answers } = await setUp(t);
+  const sets = "/apis/apps/v1/namespaces/default/replicasets";
+  const labels = { app: "a" };
+  const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [] } } };
+  const containers = [{ name: "c", image: "i" }];
+  const template = { ...spec.template, spec: { containers } };
+  assert.equal(
+    (await send(server, "POST", sets, { metadata: { name: "a" }, spec: { ...spec, template } })).status,
+    201,
+  );
+  const rules = [
+    { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["replicasets/scale"] },
+  ];
+  await register("Mutating", "limit", { rules });
+  answers.set("/limit", () => patch({ op: "replace", path: "/spec/replicas", value: 3 }));
+  const scaled = await send<{ spec: { replicas: number } }>(
+    server,
+    "PATCH",
+    `${sets}/a/scale`,
+    { spec: { replicas: 9 } },
+    { headers: { "content-type": "application/merge-patch+json" } },
+  );
+  assert.equal(scaled.json.spec.replicas, 3, scaled.text);
+  const { request } = reviews[0]!;
+  assert.deepEqual(request.kind, { group: "autoscaling", version: "v1", kind: "Scale" });
+  assert.deepEqual([request.resource.resource, request.subResource], ["replicasets", "scale"]);
+  assert.equal(request.object?.kind, "Scale");
+});
+
+test("what a webhook did is in the audit annotations", async (t) => {
+  const events: AuditEvent[] = [];
+  const backend = {
+    name: "log" as const,
+    process: (batch: readonly AuditEvent[]) => void events.push(...batch.map((event) => structuredClone(event))),
+    close: async () => {},
+  };
+  const auditing: ApiServerOptions["auditing"] = {
+    policy: { rules: [{ level: "Request", namespaces: ["default"] }] },
+    sinks: () => [{ backend, strict: false }],
+  };
+  const { server, register, answers } = await setUp(t, { auditing });
+  await register("Mutating", "change", {});
+  const operations = [{ op: "add", path: "/data/a", value: "1" }];
+  answers.set("/change", () => ({ ...patch(...operations), auditAnnotations: { why: "because" } }));
+  await register("Validating", "down", { failurePolicy: "Ignore" });
+  answers.set("/down", () => ({ raw: { status: 500, body: "no" } }));
+  await send(server, "POST", MAPS, configMap("a", { own: "x" }));
+  const { annotations = {} } = events.find(
+    ({ stage, objectRef }) => stage === "ResponseComplete" && objectRef?.resource === "configmaps",
+  )!;
+  const told = { configuration: "change", webhook: "w0.change.example.com" };
+  assert.equal(annotations["w0.change.example.com/why"], "because");
+  assert.deepEqual(JSON.parse(annotations["mutation.webhook.admission.k8s.io/round_0_index_0"]!), {
+    ...told,
+    mutated: true,
+  });
+  assert.deepEqual(JSON.parse(annotations["patch.webhook.admission.k8s.io/round_0_index_0"]!), {
+    ...told,
+    patch: operations,
+    patchType: "JSONPatch",
+  });
+  assert.equal(annotations["failed-open.validating.webhook.admission.k8s.io/round_0_index_0"], "w0.down.example.com");
 });
