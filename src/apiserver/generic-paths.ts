@@ -1,6 +1,5 @@
-import { pathNotFound } from "../api/status-error.ts";
 import type { Endpoint } from "./filters/context.ts";
-import { jsonReply } from "./http/status-reply.ts";
+import { jsonReply, pageNotFound } from "./http/status-reply.ts";
 
 /** An endpoint at a path that is no resource. */
 export interface PathRoute {
@@ -22,6 +21,6 @@ export function pathRoutes(routes: readonly PathRoute[], paths: () => readonly s
     const route = exact.get(trimmed) ?? below.find((one) => trimmed.startsWith(`${one.path}/`));
     if (route) return route.serve(context);
     if (trimmed === "/" || trimmed === "/index.html") return jsonReply(200, { paths: [...paths()].sort() });
-    throw pathNotFound();
+    return pageNotFound();
   };
 }

@@ -10,6 +10,7 @@ import { updateObject } from "./endpoints/update.ts";
 import { watchObjects } from "./endpoints/watch.ts";
 import type { Endpoint } from "./filters/context.ts";
 import type { Reply } from "./http/exchange.ts";
+import { pageNotFound } from "./http/status-reply.ts";
 import type { ResourceCatalogue } from "./resource-catalogue.ts";
 import type { Subresource } from "./served-resource.ts";
 
@@ -49,7 +50,11 @@ export function resourceEndpoints(options: {
   return async (context) => {
     const { info } = context;
     const resource = catalogue.find(info.group, info.version, info.resource);
-    if (!resource) throw pathNotFound();
+    if (!resource) {
+      // Whoever serves a group answers for all that is below it.
+      if (info.group === "" || catalogue.groups.some(({ group }) => group === info.group)) throw pathNotFound();
+      return pageNotFound();
+    }
     const { type } = resource;
     const isNamespace = type.resource === "namespaces" && type.group === "";
     const namespace = isNamespace ? "" : info.namespace;

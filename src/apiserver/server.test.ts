@@ -73,13 +73,21 @@ test("what is not served is a 404, a verb that is not a 405", async () => {
     "/api/v1/namespaces/default/nodes",
     "/api/v1/namespaces/default/pods/p/nonsense",
     "/api/v1/namespaces/default/pods/p/status/more",
-    "/nonsense",
-    "/apis/nonsense",
+    "/apis/apps/v2",
+    "/api/v2",
     "/api/v1/x/y",
   ]) {
     const { status, json } = await get(path);
     assert.equal(status, 404, path);
     assert.equal(json.reason, "NotFound");
+  }
+  for (const path of ["/nonsense", "/apis/nonsense", "/apis/nonsense/v1/widgets"]) {
+    const { status, text, headers } = await get(path);
+    assert.deepEqual(
+      [status, text, headers["content-type"]],
+      [404, "404 page not found\n", "text/plain; charset=utf-8"],
+      path,
+    );
   }
   assert.equal((await send(server, "POST", "/api/v1/pods", {})).status, 405);
   assert.equal((await send(server, "DELETE", "/api/v1/namespaces")).status, 405);

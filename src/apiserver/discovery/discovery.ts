@@ -6,7 +6,7 @@ import type { RemoteVersion } from "../aggregation/remote-discovery.ts";
 import type { RequestContext } from "../filters/context.ts";
 import { acceptedTypes, wantsPretty } from "../http/accept.ts";
 import { type ApiRequest, header, type Reply } from "../http/exchange.ts";
-import { JSON_CONTENT } from "../http/status-reply.ts";
+import { JSON_CONTENT, pageNotFound } from "../http/status-reply.ts";
 import type { ResourceCatalogue } from "../resource-catalogue.ts";
 import { groupDiscoveryList } from "./aggregated.ts";
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from "./legacy.ts";
@@ -89,7 +89,11 @@ export function discovery(
     let document = documents.get(key);
     if (!document) {
       const made = version ? aggregated(path, version) : plain(legacy(path));
-      if (!made) throw pathNotFound();
+      if (!made) {
+        const [root, group] = path.split("/").slice(1);
+        if (root === "api" || groups.some((one) => one.group === group)) throw pathNotFound();
+        return pageNotFound();
+      }
       document = made;
       documents.set(key, document);
     }

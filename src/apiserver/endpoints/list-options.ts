@@ -20,7 +20,7 @@ export function listQuery(query: URLSearchParams, watch: boolean): ListQuery {
   const result: ListQuery = {
     resourceVersion: resourceVersion(query.get("resourceVersion")),
     match: query.get("resourceVersionMatch") ?? "",
-    limit: integer(query, "limit") ?? 0,
+    limit: Math.max(0, integer(query, "limit") ?? 0),
     continueToken: query.get("continue") ?? "",
     timeoutSeconds: integer(query, "timeoutSeconds"),
     allowBookmarks: queryFlag(query, "allowWatchBookmarks"),

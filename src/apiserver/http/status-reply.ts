@@ -27,6 +27,9 @@ export function textReply(status: number, text: string): Reply {
   };
 }
 
+/** What is said at paths that nothing is responsible for: text, as upstream's router answers. */
+export const pageNotFound = (): Reply => textReply(404, "404 page not found\n");
+
 /** What a client is told that comes when there is too much to do: text, as upstream's filters answer. */
 export function tooManyRequestsReply(retryAfterSeconds: number): Reply {
   const reply = textReply(429, "Too many requests, please try again later.\n");

@@ -8,6 +8,9 @@ import { define } from "../define.ts";
 import { at, child, forbidden, invalid, required, tooLong } from "../field-errors.ts";
 import { addProblems, IMMUTABLE } from "../value-checks.ts";
 
+/** How upstream spells a path that names nothing. */
+const WHOLE = "[]";
+
 export const configMap = define<ConfigMap>({
   type: configMaps,
   singular: "configmap",
@@ -20,7 +23,7 @@ export const configMap = define<ConfigMap>({
       errors.push(invalid(at("data", key), key, "duplicate of key present in binaryData"));
     }
     bytes += validateKeys(binaryData, "binaryData", errors, base64Length);
-    if (bytes > MOST_BYTES) errors.push(tooLong("", MOST_BYTES));
+    if (bytes > MOST_BYTES) errors.push(tooLong(WHOLE, MOST_BYTES));
     return errors;
   },
   validateUpdate: (map, old) => validateSealed(map, old, ["data", "binaryData"]),

@@ -12,7 +12,7 @@ test("config maps and secrets", () => {
   checkCreate("", "configmaps", map, [
     [["data"], { "a b": "1" }, `data[a b]: Invalid value: "a b": ${KEY}`],
     [["binaryData"], { a: "AA==" }, 'data[a]: Invalid value: "a": duplicate of key present in binaryData'],
-    [["data"], { a: "x".repeat(1024 * 1024 + 1) }, "Too long: may not be more than 1048576 bytes"],
+    [["data"], { a: "x".repeat(1024 * 1024 + 1) }, "[]: Too long: may not be more than 1048576 bytes"],
   ]);
   const sealed = { ...map, immutable: true };
   checkUpdate("", "configmaps", sealed, [
