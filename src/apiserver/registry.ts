@@ -90,7 +90,6 @@ export class Registry {
   async create(object: UnknownObject, namespace: string, request: WriteRequest): Promise<CachedObject> {
     settleNamespace(object, namespace);
     const metadata = object.metadata as ObjectMeta;
-    if (metadata.resourceVersion) throw resourceVersionOnCreate();
     const base = metadata.name ? "" : (metadata.generateName ?? "");
     for (let attempt = 0; ; attempt++) {
       const last = base === "" || attempt === NAME_ATTEMPTS - 1;
@@ -106,6 +105,7 @@ export class Registry {
 
   async #createOnce(object: UnknownObject, base: string, request: WriteRequest): Promise<CachedObject> {
     const given = object.metadata as ObjectMeta;
+    const { resourceVersion } = given;
     this.#warnOwners(given, request);
     const attributes = this.#attributes("CREATE", object, undefined, given.name ?? "", given.namespace, request);
     await admit(this.#admission, attributes);
@@ -123,6 +123,8 @@ export class Registry {
       if (loading) await loading;
       this.#strategy.prepareForCreate(object, request);
       await validateAdmission(this.#admission, { ...attributes, name: metadata.name ?? "" });
+      // The store's own rule, and so the last word.
+      if (resourceVersion) throw resourceVersionOnCreate();
       const key = this.cache.key(metadata.name!, metadata.namespace);
       const settled = this.#ordered(object);
       if (request.dryRun) {
