@@ -216,7 +216,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const quotas = () => ownClient().resource(resourceQuotas);
   const { tolerations } = options;
   const plugins = admissionPlugins(
-    { lookup, authorizer, clock, random, quotas, tolerations, catalogue, webhooks, metrics: registry },
+    {
+      lookup,
+      authorizer,
+      clock,
+      random,
+      quotas,
+      tolerations,
+      client: () => ownClient(),
+      catalogue,
+      webhooks,
+      metrics: registry,
+    },
     options.admissionPlugins,
   );
   admission.push(...withAdmissionMetrics([...secured.admission, ...plugins], registry, clock));

@@ -64,7 +64,12 @@ export function readRequest(attributes: AdmissionAttributes, request: string, pr
 }
 
 /** Whether a user has a verb on a signer, by its name or by `domain/*`. */
-async function maySigner(authorizer: Authorizer, user: UserInfo, verb: string, signerName: string): Promise<boolean> {
+export async function maySigner(
+  authorizer: Authorizer,
+  user: UserInfo,
+  verb: string,
+  signerName: string,
+): Promise<boolean> {
   for (const name of [signerName, `${signerName.split("/")[0]}/*`]) {
     const attributes = { user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", name };
     if ((await authorizer.authorize(attributes)).decision === "allow") return true;
