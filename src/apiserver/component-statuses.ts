@@ -4,7 +4,8 @@ import { contentType } from "./encoding.ts";
 import { encodingFor, type ResourceRequest } from "./endpoints/resource-request.ts";
 import type { HealthCheck } from "./health.ts";
 import type { Reply } from "./http/exchange.ts";
-import { encodeList, encodeObject } from "./object-encoder.ts";
+import { encodeList } from "./list-encoder.ts";
+import { encodeObject } from "./object-encoder.ts";
 import { detachedObject } from "./registry/detached-object.ts";
 import type { Verbs } from "./resource-endpoints.ts";
 
@@ -34,7 +35,7 @@ export function componentStatusEndpoints(checks: readonly HealthCheck[]): Verbs 
     async list(request: ResourceRequest): Promise<Reply> {
       const options = await encodingFor(request, "many");
       const items = (await Promise.all(checks.map(statusOf))).map((status) => detachedObject(status));
-      const body = encodeList(request.resource, { items, resourceVersion: 0 }, options);
+      const body = await encodeList(request.resource, { items, resourceVersion: 0 }, options);
       return { status: 200, headers: { "content-type": contentType(options.encoding) }, body };
     },
   };

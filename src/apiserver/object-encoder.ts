@@ -1,11 +1,10 @@
 import type { UnknownObject } from "../api/object.ts";
 import type { Status } from "../api/types/meta.v1.ts";
 import type { Encoding } from "./encoding.ts";
-import { ChunkWriter } from "./http/chunk-writer.ts";
 import type { ServedResource } from "./served-resource.ts";
 import { DEFAULT_COLUMNS } from "./table/default-columns.ts";
 import { type IncludeObject, makeTable, partialObject } from "./table/table.ts";
-import type { BookmarkEvent, CachedList, CachedObject, ChangeEvent } from "./watch-cache/watch-cache.ts";
+import type { BookmarkEvent, CachedObject, ChangeEvent } from "./watch-cache/watch-cache.ts";
 
 /** What, beside the encoding, decides how an object looks. */
 export interface EncodeOptions {
@@ -24,75 +23,6 @@ export function encodeObject(resource: ServedResource, cached: CachedObject, opt
     return servedPieces(resource, cached) ?? encodeValue(resource.objectOf(cached), encoding);
   }
   return encodeValue(shaped(resource, cached, options), encoding);
-}
-
-/** A whole list. */
-export function encodeList(resource: ServedResource, list: CachedList, options: EncodeOptions): Bytes {
-  const { encoding, include, now } = options;
-  const metadata: Record<string, unknown> =
-    list.resourceVersion === 0 ? {} : { resourceVersion: String(list.resourceVersion) };
-  if (list.continue) metadata["continue"] = list.continue;
-  if (list.remainingItemCount !== undefined) metadata["remainingItemCount"] = list.remainingItemCount;
-  if (encoding.shape === "table") {
-    const columns = resource.definition.columns ?? DEFAULT_COLUMNS;
-    const { metaVersion } = encoding;
-    const { objectOf } = resource;
-    return encodeValue(makeTable(list.items, { columns, metaVersion, include, metadata, now, objectOf }), encoding);
-  }
-  const listOf = { ...listKind(resource, encoding), metadata };
-  if (encoding.format === "protobuf") {
-    return encoding.protobuf!.encodeList(listOf, list.items.length, (index) => {
-      const item = list.items[index]!;
-      // Metadata is the same in all versions.
-      return encoding.shape === "partial" ? item.object : resource.objectOf(item);
-    });
-  }
-  if (encoding.shape === "partial") {
-    const { metaVersion } = encoding;
-    const items = list.items.map((item) => partialObject(item.object, metaVersion));
-    return encodeValue({ ...listOf, items }, encoding);
-  }
-  if (encoding.format === "json" && !encoding.pretty) {
-    const head = JSON.stringify(listOf).slice(0, -1);
-    return joinItems(resource, list.items, `${head},"items":[`, "]}\n");
-  }
-  const items = list.items.map((item) => itemOf(resource, item));
-  return encodeValue({ ...listOf, items }, encoding);
-}
-
-function listKind(resource: ServedResource, { shape, metaVersion }: Encoding): { kind: string; apiVersion: string } {
-  if (shape === "partial") return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${metaVersion}` };
-  return { kind: resource.listKind, apiVersion: resource.apiVersion };
-}
-
-/** The items' bytes with commas between: nothing is decoded or stringified that is stored in this version. */
-function joinItems(
-  resource: ServedResource,
-  items: readonly CachedObject[],
-  head: string,
-  tail: string,
-): readonly Uint8Array[] {
-  const out = new ChunkWriter();
-  const { served } = resource.registry;
-  out.text(head);
-  for (let index = 0; index < items.length; index++) {
-    const item = items[index]!;
-    if (index > 0) out.text(",");
-    const rest = isVerbatim(resource, item) ? served.rest(item.value) : undefined;
-    if (rest) {
-      out.text(`{"metadata":{"resourceVersion":"${item.revision}",`);
-      out.bytes(rest);
-    } else out.bytes(Buffer.from(JSON.stringify(itemOf(resource, item))));
-  }
-  out.text(tail);
-  return out.chunks();
-}
-
-/** Items of built-in lists leave out what the list says of all; those of custom ones are whole, as upstream's. */
-function itemOf(resource: ServedResource, item: CachedObject): UnknownObject {
-  if (resource.custom) return resource.objectOf(item);
-  const { kind: _kind, apiVersion: _version, ...rest } = resource.objectOf(item);
-  return rest;
 }
 
 /** One change of a watch, newline and all. `headless`: a table without its columns, as after the first. */
@@ -184,7 +114,7 @@ function servedPieces(resource: ServedResource, cached: CachedObject): readonly 
 }
 
 /** Whether an object is served as it is stored. What was stored of a custom one may be from before its schema changed. */
-const isVerbatim = (resource: ServedResource, cached: CachedObject): boolean =>
+export const isVerbatim = (resource: ServedResource, cached: CachedObject): boolean =>
   !resource.conversion && !resource.custom && cached.revision !== 0;
 
 const EVENT_END = Buffer.from("}\n");

@@ -1,7 +1,7 @@
 import { PROTOBUF } from "../../api/codec/decode.ts";
 import type { UnknownObject } from "../../api/object.ts";
-import { wholeBody } from "../http/body.ts";
-import { isStream, type Reply } from "../http/exchange.ts";
+import { collected, wholeBody } from "../http/body.ts";
+import { isChunks, isStream, type Reply } from "../http/exchange.ts";
 
 /** The object that an answer holds, read back from its bytes; undefined where it holds none. */
 export async function responseObject({ body, headers }: Reply): Promise<UnknownObject | undefined> {
@@ -9,7 +9,7 @@ export async function responseObject({ body, headers }: Reply): Promise<UnknownO
   const type = String(headers["content-type"] ?? "")
     .split(";")[0]!
     .trim();
-  const bytes = wholeBody(body);
+  const bytes = isChunks(body) ? await collected(body) : wholeBody(body);
   if (type === "application/json") return object(JSON.parse(Buffer.from(bytes).toString()));
   if (type === "application/yaml") {
     const { parse } = await import("../../base/yaml.ts");

@@ -3,7 +3,7 @@ import { badRequest } from "../../api/status-error.ts";
 import type { DeleteOptions, Status } from "../../api/types/meta.v1.ts";
 import { contentType } from "../encoding.ts";
 import type { Reply } from "../http/exchange.ts";
-import { encodeList } from "../object-encoder.ts";
+import { encodeList } from "../list-encoder.ts";
 import { queryFlag } from "../request-info.ts";
 import { decodeOptions } from "./decode-body.ts";
 import { versionOptions } from "./list.ts";
@@ -64,7 +64,7 @@ export async function deleteCollection(request: ResourceRequest): Promise<Reply>
   return {
     status: 200,
     headers: { "content-type": contentType(encoding.encoding) },
-    body: encodeList(resource, list, encoding),
+    body: await encodeList(resource, list, encoding),
   };
 }
 

@@ -1,7 +1,7 @@
 import { badRequest } from "../../api/status-error.ts";
 import { contentType } from "../encoding.ts";
 import type { Reply } from "../http/exchange.ts";
-import { encodeList } from "../object-encoder.ts";
+import { encodeList } from "../list-encoder.ts";
 import type { ListOptions } from "../watch-cache/watch-cache.ts";
 import { type ListQuery, listQuery } from "./list-options.ts";
 import { encodingFor, type ResourceRequest } from "./resource-request.ts";
@@ -16,7 +16,7 @@ export async function listObjects(request: ResourceRequest): Promise<Reply> {
   return {
     status: 200,
     headers: { "content-type": contentType(options.encoding) },
-    body: encodeList(request.resource, list, options),
+    body: await encodeList(request.resource, list, options),
   };
 }
 

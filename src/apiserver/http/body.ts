@@ -1,6 +1,6 @@
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { requestEntityTooLarge } from "../../api/status-error.ts";
-import type { Reply, RequestBody } from "./exchange.ts";
+import type { BodyChunks, RequestBody } from "./exchange.ts";
 
 /** Pieces of a reply are joined up to this many bytes per write: the cost is per write, not per byte. */
 export const WRITE_CHUNK_BYTES = 256 * 1024;
@@ -49,9 +49,11 @@ export function bufferedBody(bytes: Uint8Array): RequestBody {
   };
 }
 
-/** The length of a body that is not a stream. */
-export function bodyLength(body: Uint8Array | readonly Uint8Array[]): number {
-  if (body instanceof Uint8Array) return body.length;
+/** The length of a body that is not a stream; undefined where that is not known beforehand. */
+export function bodyLength(body: Uint8Array | readonly Uint8Array[]): number;
+export function bodyLength(body: Uint8Array | readonly Uint8Array[] | BodyChunks): number | undefined;
+export function bodyLength(body: Uint8Array | readonly Uint8Array[] | BodyChunks): number | undefined {
+  if (!Array.isArray(body)) return body.length;
   let length = 0;
   for (const piece of body) length += piece.length;
   return length;
@@ -81,8 +83,24 @@ function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
 }
 
-/** The whole body as one array of bytes, where it is not a stream. */
-export function wholeBody(body: Exclude<Reply["body"], undefined>): Uint8Array {
-  if (body instanceof Uint8Array) return body;
-  return join(body as readonly Uint8Array[], bodyLength(body as readonly Uint8Array[]));
+/** The whole body as one array of bytes. */
+export function wholeBody(body: Uint8Array | readonly Uint8Array[]): Uint8Array {
+  return body instanceof Uint8Array ? body : join(body, bodyLength(body));
+}
+
+/** The whole of a body that is made while it is gone through. */
+export async function collected(body: BodyChunks): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(Uint8Array.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+/** Writes a body as it is made, a chunk when the one before is through. Ends early where the stream is closed. */
+export async function writeProduced(stream: Writable, body: BodyChunks): Promise<void> {
+  const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
+  for await (const chunk of body) {
+    if (stream.destroyed) return;
+    await Promise.race([closed, new Promise<void>((resolve) => stream.write(chunk, () => resolve()))]);
+  }
+  stream.end();
 }

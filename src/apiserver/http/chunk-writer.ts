@@ -1,36 +1,57 @@
 import { WRITE_CHUNK_BYTES } from "./body.ts";
 
+/** Most lists are short. */
+const FIRST_BYTES = 8 * 1024;
+/** Beyond this the buffer is made for the chunks of a long list. */
+const LARGE_BYTES = 64 * 1024;
+
 /** Joins many small pieces into chunks that are worth a write each, copying every byte once. */
 export class ChunkWriter {
-  readonly #done: Uint8Array[] = [];
-  #chunk: Buffer = Buffer.allocUnsafeSlow(FIRST_CHUNK_BYTES);
+  #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #used = 0;
 
+  /** How much was written since the last `take`. */
+  get length(): number {
+    return this.#used;
+  }
+
+  /** Whether what was written is worth a write. */
+  get full(): boolean {
+    return this.#used >= WRITE_CHUNK_BYTES;
+  }
+
   /** Adds ASCII text. */
-  text(text: string): void {
-    if (this.#used + text.length > this.#chunk.length) this.#next(text.length);
-    this.#chunk.write(text, this.#used, "latin1");
+  ascii(text: string): void {
+    this.reserve(text.length);
+    this.#buffer.write(text, this.#used, "latin1");
     this.#used += text.length;
   }
 
+  /** Adds any text. */
+  text(text: string): void {
+    this.reserve(text.length * 3);
+    this.#used += this.#buffer.write(text, this.#used);
+  }
+
   bytes(bytes: Uint8Array): void {
-    if (this.#used + bytes.length > this.#chunk.length) this.#next(bytes.length);
-    this.#chunk.set(bytes, this.#used);
+    this.reserve(bytes.length);
+    this.#buffer.set(bytes, this.#used);
     this.#used += bytes.length;
   }
 
-  chunks(): readonly Uint8Array[] {
-    if (this.#used > 0) this.#done.push(this.#chunk.subarray(0, this.#used));
-    this.#used = 0;
-    return this.#done;
+  /** Makes room for so many bytes at once. */
+  reserve(bytes: number): void {
+    const needed = this.#used + bytes;
+    if (needed <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(needed > LARGE_BYTES ? needed + WRITE_CHUNK_BYTES : this.#buffer.length * 2);
+    larger.set(this.#buffer.subarray(0, this.#used));
+    this.#buffer = larger;
   }
 
-  #next(needed: number): void {
-    if (this.#used > 0) this.#done.push(this.#chunk.subarray(0, this.#used));
-    this.#chunk = Buffer.allocUnsafeSlow(Math.max(WRITE_CHUNK_BYTES, needed));
+  /** What was written. Its bytes are valid until something is written again. */
+  take(): Uint8Array {
+    const taken = this.#buffer.subarray(0, this.#used);
     this.#used = 0;
+    return taken;
   }
 }
-
-/** Most lists are short. */
-const FIRST_CHUNK_BYTES = 8 * 1024;

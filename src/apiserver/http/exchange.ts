@@ -47,9 +47,17 @@ export interface Reply {
   /** Names in lower case. */
   readonly headers: Record<string, string | string[]>;
   /** Absent: no body. Several pieces are sent one after the other, as if they were one. */
-  readonly body?: Uint8Array | readonly Uint8Array[] | BodyStream;
+  readonly body?: Uint8Array | readonly Uint8Array[] | BodyChunks | BodyStream;
   /** Takes over the connection; nothing else of the reply is then used. Only where the request is upgradable. */
   readonly upgrade?: (connection: Duplex, head: Buffer) => void;
+}
+
+/** A body that is made while it is sent, so that neither memory nor the event loop has to take the whole of it. */
+export interface BodyChunks {
+  /** In bytes, where it is known beforehand. */
+  readonly length: number | undefined;
+  /** Goes through the body from its beginning. The bytes of a chunk are valid until the next one is asked for. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void>;
 }
 
 /** A body that is written as it comes up. */
@@ -96,6 +104,10 @@ export function parseTarget(target: string): { path: string; query: URLSearchPar
   } catch {
     return undefined;
   }
+}
+
+export function isChunks(body: Reply["body"]): body is BodyChunks {
+  return body !== undefined && Symbol.asyncIterator in body;
 }
 
 export function isStream(body: Reply["body"]): body is BodyStream {

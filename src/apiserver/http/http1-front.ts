@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { bodyLength, bufferedBody, streamedBody, writeChunks } from "./body.ts";
-import { type ApiRequest, isStream, parseTarget, type Reply } from "./exchange.ts";
+import { bodyLength, bufferedBody, streamedBody, writeChunks, writeProduced } from "./body.ts";
+import { type ApiRequest, isChunks, isStream, parseTarget, type Reply } from "./exchange.ts";
 import { withRepeatedHeaders } from "./repeated-headers.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
 
@@ -54,7 +54,8 @@ export async function writeHttp1(response: ServerResponse, reply: Reply, method:
   const { body } = reply;
   const headers: Record<string, string | string[] | number> = { ...reply.headers };
   if (body === undefined || method === "HEAD") {
-    if (body !== undefined && !isStream(body)) headers["content-length"] = bodyLength(body);
+    const length = body === undefined || isStream(body) ? undefined : bodyLength(body);
+    if (length !== undefined) headers["content-length"] = length;
     response.writeHead(reply.status, headers).end();
     return;
   }
@@ -73,8 +74,10 @@ export async function writeHttp1(response: ServerResponse, reply: Reply, method:
     });
     return;
   }
-  headers["content-length"] = bodyLength(body);
+  const length = bodyLength(body);
+  if (length !== undefined) headers["content-length"] = length;
   response.writeHead(reply.status, headers);
+  if (isChunks(body)) return writeProduced(response, body);
   for (const chunk of writeChunks(body)) {
     if (response.destroyed) return;
     if (!response.write(chunk)) await drained(response);
@@ -91,7 +94,8 @@ export async function writeRaw(socket: Duplex, reply: Reply): Promise<void> {
     for (const value of Array.isArray(values) ? values : [values]) head += `${name}: ${value}\r\n`;
   }
   const streamed = isStream(body);
-  if (!streamed) head += `content-length: ${body ? bodyLength(body) : 0}\r\n`;
+  const length = streamed ? undefined : body ? bodyLength(body) : 0;
+  if (length !== undefined) head += `content-length: ${length}\r\n`;
   socket.write(`${head}connection: close\r\n\r\n`);
   if (streamed) {
     await new Promise<void>((resolve) => {
@@ -106,6 +110,7 @@ export async function writeRaw(socket: Duplex, reply: Reply): Promise<void> {
     });
     return;
   }
+  if (isChunks(body)) return writeProduced(socket, body);
   if (body) for (const chunk of writeChunks(body)) socket.write(chunk);
   socket.end();
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { bodyLength, streamedBody, writeChunks } from "./body.ts";
-import { type ApiRequest, isStream, parseTarget, type Reply } from "./exchange.ts";
+import { bodyLength, streamedBody, writeChunks, writeProduced } from "./body.ts";
+import { type ApiRequest, isChunks, isStream, parseTarget, type Reply } from "./exchange.ts";
 import { withRepeatedHeaders } from "./repeated-headers.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
 
@@ -50,7 +50,8 @@ export async function writeHttp2(stream: ServerHttp2Stream, reply: Reply, method
   }
   delete headers["connection"];
   if (body === undefined || method === "HEAD") {
-    if (body !== undefined && !isStream(body)) headers["content-length"] = bodyLength(body);
+    const length = body === undefined || isStream(body) ? undefined : bodyLength(body);
+    if (length !== undefined) headers["content-length"] = length;
     stream.respond(headers, { endStream: true });
     return;
   }
@@ -68,8 +69,10 @@ export async function writeHttp2(stream: ServerHttp2Stream, reply: Reply, method
     });
     return;
   }
-  headers["content-length"] = bodyLength(body);
+  const length = bodyLength(body);
+  if (length !== undefined) headers["content-length"] = length;
   stream.respond(headers);
+  if (isChunks(body)) return writeProduced(stream, body);
   for (const chunk of writeChunks(body)) {
     if (stream.destroyed) return;
     if (!stream.write(chunk)) await drained(stream);

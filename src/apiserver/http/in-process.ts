@@ -2,7 +2,16 @@ import type { UserInfo } from "../../api/user.ts";
 import { ConnectionError } from "../../client/client.ts";
 import type { Transport, TransportRequest, TransportResponse } from "../../client/transport.ts";
 import { bufferedBody, writeChunks } from "./body.ts";
-import { type ApiRequest, type BodyStream, type Handler, isStream, parseTarget, type Reply } from "./exchange.ts";
+import {
+  type ApiRequest,
+  type BodyChunks,
+  type BodyStream,
+  type Handler,
+  isChunks,
+  isStream,
+  parseTarget,
+  type Reply,
+} from "./exchange.ts";
 import { RequestLifetime } from "./request-lifetime.ts";
 
 /** Bytes queued for a reader in this process, beyond which a stream is told to wait. */
@@ -76,7 +85,7 @@ async function answer(
     }
     finish();
     if (body === undefined || isStream(body) || request.method === "HEAD") return { status, headers, body: nothing() };
-    return { status, headers, body: pieces(body) };
+    return { status, headers, body: isChunks(body) ? produced(body) : pieces(body) };
   } catch (error) {
     finish();
     throw error;
@@ -97,6 +106,14 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 async function* pieces(body: Uint8Array | readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   if (body instanceof Uint8Array) yield body;
   else yield* writeChunks(body);
+}
+
+/** Hands over copies, as a chunk's bytes don't last; others get their turn in between. */
+async function* produced(body: BodyChunks): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    yield Uint8Array.from(chunk);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Joins a pushing stream to a pulling reader. A reader that stops early ends the request. */

@@ -1,4 +1,4 @@
-import { type ApiRequest, isStream, type Reply } from "./exchange.ts";
+import { type ApiRequest, type BodyChunks, isChunks, isStream, type Reply } from "./exchange.ts";
 
 /**
  * The reply with `ended` called once when it has been sent, broken off, or nobody waits for it any more. Called at once
@@ -21,13 +21,15 @@ export function whenEnded(request: ApiRequest, reply: Reply, ended: () => void):
       },
     };
   }
-  if (body === undefined || !isStream(body) || request.method === "HEAD") {
+  const goesOn = body !== undefined && (isStream(body) || isChunks(body));
+  if (!goesOn || request.method === "HEAD") {
     end();
     return reply;
   }
   // A client that leaves before the first byte never starts the stream.
   request.signal.addEventListener("abort", end, { once: true });
   if (request.signal.aborted) end();
+  if (isChunks(body)) return { ...reply, body: observed(body, end) };
   return {
     ...reply,
     body: {
@@ -35,6 +37,24 @@ export function whenEnded(request: ApiRequest, reply: Reply, ended: () => void):
         sink.onClose(end);
         body.start(sink);
       },
+    },
+  };
+}
+
+/** The body with `ended` called when it has been gone through, or given up: with how much of it was taken, in bytes. */
+export function observed(body: BodyChunks, ended: (bytes: number) => void): BodyChunks {
+  return {
+    length: body.length,
+    async *[Symbol.asyncIterator]() {
+      let bytes = 0;
+      try {
+        for await (const chunk of body) {
+          bytes += chunk.length;
+          yield chunk;
+        }
+      } finally {
+        ended(bytes);
+      }
     },
   };
 }

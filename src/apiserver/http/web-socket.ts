@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type WebSocket from "ws";
-import { type ApiRequest, type BodySink, header, isStream, type Reply } from "./exchange.ts";
+import { type ApiRequest, type BodySink, header, isChunks, isStream, type Reply } from "./exchange.ts";
 
 /** A subprotocol that carries a client's token instead of naming a form: browsers have no other way to send one. */
 export const BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
@@ -35,7 +35,8 @@ export async function overWebSocket(
   forms: Readonly<Record<string, MessageForm>>,
   options: { greeting?: boolean } = {},
 ): Promise<Reply> {
-  if (reply.status !== 200) return reply;
+  const { body } = reply;
+  if (reply.status !== 200 || isChunks(body)) return reply;
   const offered = offeredProtocols(request);
   const isKnown = (name: string) => Object.hasOwn(forms, name) || "*" in forms;
   const protocol = offered.length === 0 ? "" : offered.find(isKnown);
@@ -50,9 +51,9 @@ export async function overWebSocket(
     server.handleUpgrade(message, connection, head, (socket) => {
       const sink = messageSink(socket, form);
       if (options.greeting) sink.write(new Uint8Array());
-      if (isStream(reply.body)) reply.body.start(sink);
+      if (isStream(body)) body.start(sink);
       else {
-        for (const piece of piecesOf(reply.body)) sink.write(piece);
+        for (const piece of piecesOf(body)) sink.write(piece);
         sink.end();
       }
     });

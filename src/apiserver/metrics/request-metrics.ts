@@ -2,8 +2,8 @@ import type { Counter, Gauge, Histogram, MetricsRegistry } from "../../base/metr
 import type { RequestContext } from "../filters/context.ts";
 import type { InFlight } from "../filters/max-in-flight.ts";
 import { bodyLength } from "../http/body.ts";
-import { header, isStream, type Reply } from "../http/exchange.ts";
-import { whenEnded } from "../http/reply-end.ts";
+import { header, isChunks, isStream, type Reply } from "../http/exchange.ts";
+import { observed, whenEnded } from "../http/reply-end.ts";
 import { isLongRunning, type RequestInfo } from "../request-info.ts";
 import type { ResourceCatalogue } from "../resource-catalogue.ts";
 
@@ -139,8 +139,12 @@ export function requestMetrics(
       series.duration.observe(seconds);
       series.sli?.observe(Math.max(0, seconds - (context.waitedMs ?? 0) / 1000));
       if ((verb === "GET" || verb === "LIST") && reply.body !== undefined && !isStream(reply.body)) {
+        const { body } = reply;
         series.sizes ??= sizes.with(verb, ...labels);
-        series.sizes.observe(bodyLength(reply.body));
+        const observe = (bytes: number) => series.sizes!.observe(bytes);
+        const length = bodyLength(body);
+        if (length === undefined && isChunks(body)) return { ...reply, body: observed(body, observe) };
+        observe(length ?? 0);
       }
       return reply;
     },

@@ -22,6 +22,7 @@ export function detachedObject(given: UnknownObject, revision = 0): CachedObject
       return value;
     },
     object,
+    peek: () => object,
     attributes: NO_ATTRIBUTES,
     encoded(_format, encode) {
       return encode(this);

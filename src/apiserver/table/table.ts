@@ -25,32 +25,52 @@ interface ColumnDefinition {
 
 const definitions = new WeakMap<readonly TableColumn[], ColumnDefinition[]>();
 
-/** A table of `objects`. `now` is wall time in ms; `objectOf` gives an object in the version that was asked for. */
+export interface TableOptions {
+  columns: readonly TableColumn[];
+  metaVersion: "v1" | "v1beta1";
+  include: IncludeObject;
+  /** Wall time in ms, for ages. */
+  now: number;
+}
+
+/** A table of `objects`; `objectOf` gives an object in the version that was asked for. */
 export function makeTable(
   objects: readonly CachedObject[],
-  options: {
-    columns: readonly TableColumn[];
-    metaVersion: "v1" | "v1beta1";
-    include: IncludeObject;
+  options: TableOptions & {
     metadata: Record<string, unknown>;
-    now: number;
     objectOf: (cached: CachedObject) => UnknownObject;
     headless?: boolean;
   },
 ): Table {
-  const { columns, include, now, metaVersion } = options;
+  const head = tableHead(options);
+  return {
+    ...head,
+    columnDefinitions: options.headless ? null : head.columnDefinitions,
+    rows: objects.map((cached) => tableRow(cached.object, options.objectOf(cached), options)),
+  };
+}
+
+/** A table without its rows, which come last. */
+export function tableHead({
+  columns,
+  metaVersion,
+  metadata,
+}: Pick<TableOptions, "columns" | "metaVersion"> & { metadata: Record<string, unknown> }): Table {
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${metaVersion}`,
-    metadata: options.metadata,
-    columnDefinitions: options.headless ? null : columnDefinitions(columns),
-    rows: objects.map((cached) => {
-      const { object } = cached;
-      const cells = columns.map((column) => column.cell(object, now));
-      if (include === "None") return { cells, object: null };
-      return { cells, object: include === "Object" ? options.objectOf(cached) : partialObject(object, metaVersion) };
-    }),
+    metadata,
+    columnDefinitions: columnDefinitions(columns),
+    rows: [],
   };
+}
+
+/** The row of an object, which `shown` is in the version that was asked for. */
+export function tableRow(object: UnknownObject, shown: UnknownObject, options: TableOptions): Table["rows"][number] {
+  const { columns, include, now, metaVersion } = options;
+  const cells = columns.map((column) => column.cell(object, now));
+  if (include === "None") return { cells, object: null };
+  return { cells, object: include === "Object" ? shown : partialObject(object, metaVersion) };
 }
 
 function columnDefinitions(columns: readonly TableColumn[]): ColumnDefinition[] {

@@ -6,6 +6,7 @@ import { decodeContinue, encodeContinue } from "./continue-token.ts";
 import { FieldIndex } from "./field-index.ts";
 import type { CacheParts, Loaded } from "./resource-cache.ts";
 import { isSelective, wants } from "./selection.ts";
+import { Turns } from "./turns.ts";
 import { Version } from "./version.ts";
 import { tooLarge, tooOldToContinue, tooOldToList } from "./version-errors.ts";
 import type { CachedList, ListOptions, Selection } from "./watch-cache.ts";
@@ -31,48 +32,69 @@ const rangeOf = (prefix: string, { namespace }: Selection, start = ""): Range =>
   return { base, from: base + start, to: prefixEnd(base) };
 };
 
-/** The present objects of a selection, in key order; `visit` may end it with false. */
-export function scanPresent(
+/**
+ * The present objects among which those of a selection are, in key order: what its namespace, name and index leave. `visit`
+ * may end it with false. The index that it takes must be there: see `prepareIndex`.
+ */
+export function scanCandidates(
   state: Loaded,
   parts: CacheParts,
   selection: Selection,
   range: Range,
   visit: (version: Version) => boolean | undefined,
 ): void {
-  const check = (version: Version) => (wants(selection, version) ? visit(version) : undefined);
-  if (selection.name !== undefined && selection.namespace !== undefined) {
-    const version = state.present.get(range.base + selection.name);
-    if (version && compareBytes(version.key, range.from) >= 0) check(version);
+  const { name, namespace } = selection;
+  if (name !== undefined && namespace !== undefined) {
+    const version = state.present.get(range.base + name);
+    if (version && compareBytes(version.key, range.from) >= 0) visit(version);
     return;
   }
-  const field = parts.resource.indexedFields?.find((candidate) => selection.exact?.[candidate] !== undefined);
-  if (field === undefined) {
-    state.present.scan(range.from, range.to, check);
+  const index = indexOf(state, parts, selection);
+  if (index) {
+    for (const key of index.find(range.from, range.to)) {
+      if (visit(state.present.get(key)!) === false) return;
+    }
     return;
   }
-  let index = state.indexes.get(field);
-  if (!index) {
-    const all: Version[] = [];
-    state.present.scan("", undefined, (version) => {
-      all.push(version);
-      return undefined;
-    });
-    index = new FieldIndex(field, all);
-    state.indexes.set(field, index);
-  }
-  for (const key of index.find(selection.exact![field]!, range.from, range.to)) {
-    if (check(state.present.get(key)!) === false) return;
-  }
+  if (name === undefined) state.present.scan(range.from, range.to, visit);
+  else state.present.scan(range.from, range.to, (version) => (version.name === name ? visit(version) : undefined));
 }
 
-/** The present objects of a selection. */
-export function present(state: Loaded, parts: CacheParts, selection: Selection): Version[] {
+/** The present objects among which those of a selection are. */
+export function candidates(state: Loaded, parts: CacheParts, selection: Selection): Version[] {
   const found: Version[] = [];
-  scanPresent(state, parts, selection, rangeOf(parts.resource.prefix, selection), (version) => {
+  scanCandidates(state, parts, selection, rangeOf(parts.resource.prefix, selection), (version) => {
     found.push(version);
     return undefined;
   });
   return found;
+}
+
+/** The indexed field by which a selection can be found. */
+const indexedFieldOf = ({ resource }: CacheParts, { exact }: Selection) =>
+  exact && resource.indexedFields?.find((candidate) => exact[candidate] !== undefined);
+
+function indexOf(state: Loaded, parts: CacheParts, selection: Selection) {
+  const field = indexedFieldOf(parts, selection);
+  const index = field === undefined ? undefined : state.indexes.get(field);
+  if (!index) return undefined;
+  return {
+    find: (from: string, to: string | undefined) => index.find(selection.exact![field!]!, from, to),
+  };
+}
+
+/** Makes the index that a selection is found by, where there is none yet. True where that took time: then read again. */
+export async function prepareIndex(state: Loaded, parts: CacheParts, selection: Selection): Promise<boolean> {
+  const field = indexedFieldOf(parts, selection);
+  if (field === undefined) return false;
+  let index = state.indexes.get(field);
+  if (!index) {
+    index = new FieldIndex(field, state.present);
+    state.indexes.set(field, index);
+  }
+  if (!index.building) return false;
+  await index.building;
+  return true;
 }
 
 export async function listVersions(context: ReadContext, options: ListOptions): Promise<CachedList> {
@@ -91,15 +113,37 @@ export async function listVersions(context: ReadContext, options: ListOptions): 
   if (options.exactVersion && options.resourceVersion) {
     return listAt(context, options, range, options.resourceVersion, tooOldToList);
   }
-  const state = await context.read(options.resourceVersion);
+  let state = await context.read(options.resourceVersion);
+  if (await prepareIndex(state, parts, options)) state = await context.read(options.resourceVersion);
   // As upstream, a list of whatever the cache has is not cut into pages.
   return listPresent(context, state, options.resourceVersion === 0 ? { ...options, limit: 0 } : options, range);
 }
 
-function listPresent(context: ReadContext, state: Loaded, options: ListOptions, range: Range): CachedList {
+async function listPresent(
+  context: ReadContext,
+  state: Loaded,
+  options: ListOptions,
+  range: Range,
+): Promise<CachedList> {
   const page = new Page(options);
-  scanPresent(state, context.parts, options, range, (version) => page.add(version));
-  return page.close(range, context.revisionOf(state), (from) => state.present.count(from, range.to));
+  const revision = context.revisionOf(state);
+  const turns = new Turns();
+  /** What is left when others must get their turn: noted now, as the state goes on meanwhile. */
+  const rest: Version[] = [];
+  scanCandidates(state, context.parts, options, range, (version) => {
+    if (rest.length > 0 || (options.matches && turns.isOver(version))) {
+      rest.push(version);
+      return undefined;
+    }
+    if (options.matches) version.skim();
+    return wants(options, version) ? page.add(version) : undefined;
+  });
+  for (const version of rest) {
+    if (turns.isOver(version)) await turns.next();
+    version.skim();
+    if (wants(options, version) && page.add(version) === false) break;
+  }
+  return page.close(range, revision, (from) => state.present.count(from, range.to));
 }
 
 /** The state at `revision`: the present with the changes since undone, or the store's history where ours is too short. */

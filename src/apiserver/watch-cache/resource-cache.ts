@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { nextTurn } from "../../base/event-loop.ts";
 import type { Logger } from "../../base/logger.ts";
 import { prefixEnd, SortedMap } from "../../base/sorted-map.ts";
 import type { Entry, Store, StoreEvent } from "../../store/store.ts";
@@ -52,6 +53,9 @@ export interface Loaded {
   bytes: number;
 }
 
+/** Objects that are put in place before others get their turn: some 5 ms. */
+const LOADED_PER_TURN = 5_000;
+
 /** How long a reader waits for a version that this server has not seen yet, as upstream. */
 const WAIT_MS = 3_000;
 
@@ -86,10 +90,12 @@ export function openResourceCache(parts: CacheParts): FedCache {
       if (early !== arrived) return undefined;
       const present = new SortedMap<Version>();
       let bytes = 0;
-      for (const entry of entries) {
+      for (const [index, entry] of entries.entries()) {
         present.set(entry.key, new Version(reading, entry));
         bytes += entry.value.length;
+        if (index % LOADED_PER_TURN === LOADED_PER_TURN - 1) await nextTurn();
       }
+      if (early !== arrived) return undefined;
       const state: Loaded = {
         present,
         history: new History(revision, parts.historyLimits),

@@ -56,9 +56,23 @@ export class Version implements CachedObject, Forgetful {
     return this.decoded ?? this.keep(this.reading.decode(this.value, this.key));
   }
 
+  peek(): UnknownObject {
+    return this.decoded ?? this.complete(this.reading.decode(this.value, this.key));
+  }
+
+  /** How much must be decoded before the attributes are known. */
+  get unreadBytes(): number {
+    return this.known || this.decoded ? 0 : this.value.length;
+  }
+
   get attributes(): Attributes {
     this.known ??= this.reading.attributes(this.object);
     return this.known;
+  }
+
+  /** Learns the attributes, but does not remember the object, which would drive out others when many are gone through. */
+  skim(): void {
+    this.known ??= this.reading.attributes(this.peek());
   }
 
   /** This version as the addition of an object. */
@@ -91,12 +105,16 @@ export class Version implements CachedObject, Forgetful {
     this.addition = undefined;
   }
 
-  /** Takes over `object`, which nobody else holds; its metadata may be shared. */
+  /** Remembers `object`, which nobody else holds; its metadata may be shared. */
   private keep(object: UnknownObject): UnknownObject {
-    object.metadata = { ...object.metadata, resourceVersion: String(this.revision) };
-    this.decoded = this.reading.freeze ? deepFreeze(object) : object;
+    this.decoded = this.complete(object);
     this.reading.memo.remember(this, this.value.length * DECODED_FACTOR);
     return this.decoded;
+  }
+
+  private complete(object: UnknownObject): UnknownObject {
+    object.metadata = { ...object.metadata, resourceVersion: String(this.revision) };
+    return this.reading.freeze ? deepFreeze(object) : object;
   }
 }
 

@@ -88,6 +88,8 @@ export interface CachedObject {
    * compare by identity. Throws what `decode` throws.
    */
   readonly object: UnknownObject;
+  /** The same, but not remembered from now on: for those who go through many objects once. */
+  peek(): UnknownObject;
   readonly attributes: Attributes;
   /**
    * This object in another form, made by `encode` on the first call and shared while it is remembered. `format` names

@@ -1,5 +1,6 @@
 import { internalError } from "../../api/status-error.ts";
-import type { Change } from "./selection.ts";
+import { type Change, wants } from "./selection.ts";
+import { Turns } from "./turns.ts";
 import type { Version } from "./version.ts";
 import type { Selection, WatchEvent, Watcher } from "./watch-cache.ts";
 
@@ -18,6 +19,7 @@ export class WatchQueue implements Watcher {
   private readonly after: number;
   private initial: readonly Version[] = [];
   private initialRead = 0;
+  private readonly turns = new Turns();
   private events: WatchEvent[] = [];
   private wake: (() => void) | undefined;
   private ended = false;
@@ -29,7 +31,7 @@ export class WatchQueue implements Watcher {
     this.onEnd = options.onEnd;
   }
 
-  /** Puts the present objects in front of everything, as ADDED events. */
+  /** Puts those of the present objects that are selected in front of everything, as ADDED events. */
   begin(present: readonly Version[]): void {
     this.initial = present;
   }
@@ -84,9 +86,9 @@ export class WatchQueue implements Watcher {
     try {
       for (;;) {
         if (this.initialRead < this.initial.length) {
-          const portion = this.initial.slice(this.initialRead, this.initialRead + INITIAL_BATCH);
-          this.initialRead += portion.length;
-          yield portion.map((version) => version.added);
+          const portion = this.nextInitial();
+          if (portion.length > 0) yield portion;
+          if (this.initialRead < this.initial.length) await this.turns.next();
         } else if (this.events.length > 0) {
           const { events } = this;
           this.initial = [];
@@ -102,6 +104,28 @@ export class WatchQueue implements Watcher {
     } finally {
       this.close();
     }
+  }
+
+  /** The next events about present objects; perhaps none where few are selected. */
+  private nextInitial(): WatchEvent[] {
+    const portion: WatchEvent[] = [];
+    const to = Math.min(this.initial.length, this.initialRead + INITIAL_BATCH);
+    try {
+      for (; this.initialRead < to; this.initialRead++) {
+        const version = this.initial[this.initialRead]!;
+        if (this.selection.matches) {
+          if (this.turns.isOver(version)) break;
+          version.skim();
+        }
+        if (wants(this.selection, version)) portion.push(version.added);
+      }
+    } catch (error) {
+      this.initial = [];
+      this.events = [];
+      this.end("error");
+      portion.push({ type: "ERROR", error: internalError(error) });
+    }
+    return portion;
   }
 
   private rouse(): void {

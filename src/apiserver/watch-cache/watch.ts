@@ -1,6 +1,6 @@
 import { StatusError } from "../../api/status-error.ts";
 import type { Timer } from "../../base/clock.ts";
-import { present, type ReadContext } from "./list.ts";
+import { candidates, prepareIndex, type ReadContext } from "./list.ts";
 import type { Loaded } from "./resource-cache.ts";
 import { tooOldToWatch } from "./version-errors.ts";
 import type { Watcher, WatchOptions } from "./watch-cache.ts";
@@ -15,7 +15,9 @@ export async function startWatch(context: ReadContext, options: WatchOptions): P
   const withPresent = options.sendInitialEvents ?? !asked;
   let state: Loaded;
   try {
-    state = await context.read(withPresent || !asked ? asked : 0);
+    const notOlderThan = withPresent || !asked ? asked : 0;
+    state = await context.read(notOlderThan);
+    if (withPresent && (await prepareIndex(state, parts, options))) state = await context.read(notOlderThan);
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     return failed(options, error);
@@ -25,7 +27,7 @@ export async function startWatch(context: ReadContext, options: WatchOptions): P
   const after = withPresent || !asked ? revision : asked;
   if (after < state.history.oldest) return failed(options, tooOldToWatch(after, state.history.oldest));
 
-  const initial = withPresent ? present(state, parts, options) : [];
+  const initial = withPresent ? candidates(state, parts, options) : [];
   const timers: Timer[] = [];
   const onAbort = () => queue.close();
   const queue: WatchQueue = new WatchQueue({

@@ -25,7 +25,7 @@ export function decodeMessage(apiVersion: string, kind: string, raw: Uint8Array)
   return readMessage(nameOf(apiVersion, kind), raw, { kind, apiVersion });
 }
 
-/** One writer for all: nothing here waits in between. */
+/** One writer for all objects: nothing waits in between. */
 const writer = new WireWriter();
 
 /** An object in its envelope. It must say its kind. Throws a RangeError for a kind without a message. */
@@ -40,13 +40,13 @@ const PIECE_SIZE = 256 * 1024;
 
 /**
  * A list in its envelope, in pieces to be joined: the whole never has to be in one place. `itemAt` gives the items,
- * the last one first; their apiVersion and kind are not written.
+ * the last one first; their apiVersion and kind are not written. Gives way after each piece, so that others get their turn.
  */
-export function encodeList(
+export function* encodeListInTurns(
   list: { apiVersion: string; kind: string; metadata: object },
   count: number,
   itemAt: (index: number) => UnknownObject,
-): readonly Uint8Array[] {
+): Generator<void, readonly Uint8Array[]> {
   const { fields } = messageType(nameOf(list.apiVersion, list.kind));
   const items = fields.find(({ name }) => name === "items");
   if (items?.type.kind !== "message") throw new RangeError(`${list.kind} is no list of one kind`);
@@ -54,23 +54,33 @@ export function encodeList(
   const tag = (items.number << 3) | LENGTH_DELIMITED;
   const pieces: Uint8Array[] = [];
   let taken = 0;
-  writer.reset();
-  writeTrailer();
-  const end = writer.length;
+  const out = new WireWriter();
+  writeTrailer(out);
+  const end = out.length;
   for (let index = count - 1; index >= 0; index--) {
-    const start = writer.length;
-    item.write(writer, itemAt(index));
-    writer.uint32(writer.length - start);
-    writer.tag(tag);
-    if (writer.length < PIECE_SIZE) continue;
-    taken += writer.length;
-    pieces.push(writer.take());
+    const start = out.length;
+    item.write(out, itemAt(index));
+    out.uint32(out.length - start);
+    out.tag(tag);
+    if (out.length < PIECE_SIZE) continue;
+    taken += out.length;
+    pieces.push(out.take());
+    yield;
   }
   const { apiVersion, kind, metadata } = list;
-  messageWriter(nameOf(apiVersion, kind)).write(writer, { metadata });
-  writeHead(apiVersion, kind, taken + writer.length - end);
-  pieces.push(writer.take());
+  messageWriter(nameOf(apiVersion, kind)).write(out, { metadata });
+  writeHead(out, apiVersion, kind, taken + out.length - end);
+  pieces.push(out.take());
   return pieces.reverse();
+}
+
+/** The same at once. */
+export function encodeList(...list: Parameters<typeof encodeListInTurns>): readonly Uint8Array[] {
+  const turns = encodeListInTurns(...list);
+  for (;;) {
+    const { done, value } = turns.next();
+    if (done) return value;
+  }
 }
 
 /** One event of a watch, as a frame: four bytes of length, then a WatchEvent. */
@@ -90,7 +100,7 @@ export function encodeEvent(type: string, object: UnknownObject): Uint8Array {
 /** The encoder, to be handed to where it may not be loaded. */
 export interface ProtobufEncoder {
   encodeObject: typeof encodeObject;
-  encodeList: typeof encodeList;
+  encodeListInTurns: typeof encodeListInTurns;
   encodeEvent: typeof encodeEvent;
 }
 
@@ -98,30 +108,30 @@ export interface ProtobufEncoder {
 function writeEnveloped(object: UnknownObject): void {
   const { apiVersion = "", kind = "" } = object;
   const message = messageWriter(nameOf(apiVersion, kind));
-  writeTrailer();
+  writeTrailer(writer);
   const end = writer.length;
   message.write(writer, object);
-  writeHead(apiVersion, kind, writer.length - end);
+  writeHead(writer, apiVersion, kind, writer.length - end);
 }
 
-function writeTrailer(): void {
+function writeTrailer(out: WireWriter): void {
   for (const number of [4, 3]) {
-    writer.uint32(0);
-    writer.tag((number << 3) | LENGTH_DELIMITED);
+    out.uint32(0);
+    out.tag((number << 3) | LENGTH_DELIMITED);
   }
 }
 
-function writeHead(apiVersion: string, kind: string, rawLength: number): void {
-  writer.uint32(rawLength);
-  writer.tag((2 << 3) | LENGTH_DELIMITED);
-  const end = writer.length;
-  writer.string(kind);
-  writer.tag((2 << 3) | LENGTH_DELIMITED);
-  writer.string(apiVersion);
-  writer.tag((1 << 3) | LENGTH_DELIMITED);
-  writer.uint32(writer.length - end);
-  writer.tag((1 << 3) | LENGTH_DELIMITED);
-  writer.bytes(PREFIX);
+function writeHead(out: WireWriter, apiVersion: string, kind: string, rawLength: number): void {
+  out.uint32(rawLength);
+  out.tag((2 << 3) | LENGTH_DELIMITED);
+  const end = out.length;
+  out.string(kind);
+  out.tag((2 << 3) | LENGTH_DELIMITED);
+  out.string(apiVersion);
+  out.tag((1 << 3) | LENGTH_DELIMITED);
+  out.uint32(out.length - end);
+  out.tag((1 << 3) | LENGTH_DELIMITED);
+  out.bytes(PREFIX);
 }
 
 function nameOf(apiVersion: string, kind: string): string {
