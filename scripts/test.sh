@@ -14,4 +14,4 @@ tsc --noEmit
 biome check .
 timeout 900 node --test --test-force-exit --test-concurrency=2 --test-timeout=300000 'src/**/*.test.ts' 'test/*.test.ts' 'test/simulation/**/*.test.ts'
 # These start real nodes, so one file at a time.
-timeout 1800 node --test --test-force-exit --test-concurrency=1 --test-timeout=600000 'test/integration/**/*.test.ts' 'test/e2e/**/*.test.ts'
+timeout 1800 node --test --test-force-exit --test-concurrency=1 --test-timeout=600000 'test/torture/**/*.test.ts' 'test/integration/**/*.test.ts' 'test/e2e/**/*.test.ts'

@@ -18,6 +18,8 @@ const MIN_CHANGES = 100;
 export class History {
   /** Changes after this revision are here; what was before is not known. */
   oldest: number;
+  /** Whether changes were dropped because they were too many, too large or too old. */
+  trimmed = false;
   private readonly limits: HistoryLimits;
   private changes: { change: Change; at: number }[] = [];
   private head = 0;
@@ -39,6 +41,7 @@ export class History {
       const tooOld = length > MIN_CHANGES && now - first.at > maxAgeMs;
       if (!tooOld && length <= maxChanges && (this.bytes <= maxBytes || length === 1)) break;
       this.head++;
+      this.trimmed = true;
       this.bytes -= first.change.bytes;
       this.oldest = first.change.revision;
     }
@@ -46,6 +49,14 @@ export class History {
       this.changes = this.changes.slice(this.head);
       this.head = 0;
     }
+  }
+
+  /** Puts `changes` in front: all those after `oldest` that are not known yet. */
+  prepend(changes: readonly Change[], oldest: number, now: number): void {
+    this.changes = [...changes.map((change) => ({ change, at: now })), ...this.changes.slice(this.head)];
+    this.head = 0;
+    for (const { bytes } of changes) this.bytes += bytes;
+    this.oldest = oldest;
   }
 
   /** The changes after `revision`, which must not be below `oldest`. */

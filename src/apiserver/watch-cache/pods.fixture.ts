@@ -117,6 +117,8 @@ export function remoteStore() {
   const remote: Store = {
     ...store,
     watch(prefix, after, given, options) {
+      // Only what feeds the caches is held.
+      if (prefix !== "") return store.watch(prefix, after, given, options);
       handlers = given;
       inner = store.watch(prefix, after, { ...given, onEvents: (events) => void held.push(...events) }, options);
       return inner;

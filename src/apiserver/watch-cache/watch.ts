@@ -1,6 +1,7 @@
 import { StatusError } from "../../api/status-error.ts";
 import type { Timer } from "../../base/clock.ts";
 import { candidates, prepareIndex, type ReadContext } from "./list.ts";
+import { reachBack } from "./reach-back.ts";
 import type { Loaded } from "./resource-cache.ts";
 import { tooOldToWatch } from "./version-errors.ts";
 import type { Watcher, WatchOptions } from "./watch-cache.ts";
@@ -14,18 +15,24 @@ export async function startWatch(context: ReadContext, options: WatchOptions): P
   const asked = options.resourceVersion;
   const withPresent = options.sendInitialEvents ?? !asked;
   let state: Loaded;
-  try {
-    const notOlderThan = withPresent || !asked ? asked : 0;
-    state = await context.read(notOlderThan);
-    if (withPresent && (await prepareIndex(state, parts, options))) state = await context.read(notOlderThan);
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error;
-    return failed(options, error);
+  let revision: number;
+  let after: number;
+  for (;;) {
+    try {
+      const notOlderThan = withPresent || !asked ? asked : 0;
+      state = await context.read(notOlderThan);
+      if (withPresent && (await prepareIndex(state, parts, options))) state = await context.read(notOlderThan);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      return failed(options, error);
+    }
+    revision = context.revisionOf(state);
+    after = withPresent || !asked ? revision : asked;
+    if (after >= state.history.oldest) break;
+    const reached = await reachBack(parts, state, after);
+    if (!reached) return failed(options, tooOldToWatch(after, state.history.oldest));
   }
   const { resource, clock, logger } = parts;
-  const revision = context.revisionOf(state);
-  const after = withPresent || !asked ? revision : asked;
-  if (after < state.history.oldest) return failed(options, tooOldToWatch(after, state.history.oldest));
 
   const initial = withPresent ? candidates(state, parts, options) : [];
   const timers: Timer[] = [];

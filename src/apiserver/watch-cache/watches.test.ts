@@ -62,6 +62,32 @@ test("a version from before the kept history is expired", async () => {
   assert.equal((await follow(await cache.watch({ resourceVersion: revisions[0]! })).settled()).length, 2);
 });
 
+test("a cache that was loaded only now tells what the store still knows of the time before", async () => {
+  const { store, create, update, remove } = pods();
+  const a = await create("a");
+  const b = await create("b", "other");
+  const changed = await update("a");
+  await store.compareAndSwap("/elsewhere", 0, new Uint8Array(1));
+  const gone = await remove("b", "other");
+  const after = pods({ store });
+  const expected = [`ADDED other/b@${b.revision}`, `MODIFIED default/a@${changed.revision}`, `DELETED other/b@${gone}`];
+  // Several at once, from different places.
+  const from = async (resourceVersion: number) => follow(await after.cache.watch({ resourceVersion })).settled();
+  const [late, early] = await Promise.all([from(b.revision), from(a.revision)]);
+  assert.deepEqual([early, late], [expected, expected.slice(1)]);
+  const c = await after.create("c");
+  assert.deepEqual(await from(a.revision), [...expected, `ADDED default/c@${c.revision}`]);
+
+  const short = pods({ store, history: { maxChanges: 2 } });
+  const watch = follow(await short.cache.watch({ resourceVersion: a.revision }));
+  await watch.ended;
+  assert.match(watch.shown[0]!, /^ERROR 410/);
+  await store.compact(changed.revision);
+  const forgotten = follow(await pods({ store }).cache.watch({ resourceVersion: b.revision }));
+  await forgotten.ended;
+  assert.match(forgotten.shown[0]!, /^ERROR 410/);
+});
+
 test("what enters a selection is added, what leaves it is deleted with its last state there", async () => {
   const { cache, create, update, remove } = pods();
   const watch = follow(await cache.watch({ ...labelled("web"), resourceVersion: await seed() }));
