@@ -374,3 +374,27 @@ test("what a webhook did is in the audit annotations", async (t) => {
   });
   assert.equal(annotations["failed-open.validating.webhook.admission.k8s.io/round_0_index_0"], "w0.down.example.com");
 });
+
+test("match conditions: one that is false spares the webhook, one that fails is for the failure policy", async (t) => {
+  const { server, register, reviews } = await setUp(t);
+  const condition = (expression: string) => ({ matchConditions: [{ name: "c", expression }] });
+  await register("Validating", "skip", condition("object.metadata.name != 'a' || request.operation == 'DELETE'"));
+  await register("Mutating", "hit", condition("!has(object.data.none) && request.userInfo.username == 'admin'"));
+  await register("Validating", "may", condition("authorizer.group('').resource('pods').check('get').allowed()"));
+  await register("Validating", "open", { ...condition("object.data.none == 'x'"), failurePolicy: "Ignore" });
+  assert.equal((await send(server, "POST", MAPS, configMap("a", { own: "x" }))).status, 201);
+  assert.deepEqual(reviews.map(({ path }) => path).sort(), ["/hit", "/may"]);
+  const metrics = (await send(server, "GET", "/metrics")).text;
+  assert.match(
+    metrics,
+    /apiserver_admission_match_condition_exclusions_total\{name="w0\.skip\.example\.com",kind="webhook",type="validate",operation="CREATE"\} 1/,
+  );
+
+  await register("Mutating", "closed", condition("object.data.none == 'x'"));
+  const refused = await send<{ message: string }>(server, "POST", MAPS, configMap("b", { own: "x" }));
+  assert.equal(refused.status, 403);
+  assert.match(
+    refused.json.message,
+    /^configmaps "b" is forbidden: expression 'object\.data\.none == 'x'' resulted in error: no such key: none$/,
+  );
+});
