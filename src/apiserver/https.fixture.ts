@@ -2,6 +2,7 @@ import { systemClock } from "../base/clock.ts";
 import { silentLogger } from "../base/logger.ts";
 import { systemNetwork } from "../base/network.ts";
 import { issue, newAuthority } from "../base/x509.ts";
+import type { ListenOptions } from "./http/listener.ts";
 import { testServer } from "./server.fixture.ts";
 import type { ApiServer, ApiServerOptions } from "./server.ts";
 
@@ -33,7 +34,10 @@ export interface HttpsServer {
 }
 
 /** A server that listens on a free port of the loopback address. */
-export async function httpsServer(options: Partial<ApiServerOptions> = {}): Promise<HttpsServer> {
+export async function httpsServer(
+  options: Partial<ApiServerOptions> = {},
+  listening: Partial<ListenOptions> = {},
+): Promise<HttpsServer> {
   const certificates = testCertificates();
   const { certificatePem, privateKeyPem } = certificates.server("kube-apiserver");
   const server = testServer({ network: systemNetwork, ...options }, silentLogger);
@@ -43,6 +47,7 @@ export async function httpsServer(options: Partial<ApiServerOptions> = {}): Prom
     certificate: certificatePem,
     key: privateKeyPem!,
     clientCa: certificates.authority.certificatePem,
+    ...listening,
   });
   return { server, port, certificates };
 }

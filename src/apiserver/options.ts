@@ -1,11 +1,13 @@
 import type { Flags } from "../base/flags.ts";
 import { DEFAULT_CLUSTER_IP_RANGE, DEFAULT_NODE_PORT_RANGE } from "./allocators/service-addresses.ts";
+import { auditFlags } from "./audit/audit-flags.ts";
 import { encryptionFlags } from "./encryption/options.ts";
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
 import { REQUEST_DEADLINE_MS } from "./filters/deadline.ts";
 import { MAX_MUTATING, MAX_READING } from "./filters/max-in-flight.ts";
 import { identityFlags } from "./identity-flags.ts";
 import { storeFlags } from "./store-flags.ts";
+import { trafficFlags } from "./traffic-flags.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -114,12 +116,12 @@ export const apiServerFlags = {
   "max-requests-inflight": {
     kind: "integer",
     default: MAX_READING,
-    description: "reading requests at once; 0: no limit",
+    description: "reading requests at once; with --max-mutating-requests-inflight, the seats of all priority levels",
   },
   "max-mutating-requests-inflight": {
     kind: "integer",
     default: MAX_MUTATING,
-    description: "writing requests at once; 0: no limit",
+    description: "writing requests at once; see --max-requests-inflight",
   },
   "request-timeout": { kind: "duration", default: REQUEST_DEADLINE_MS, description: "how long a request may take" },
   "min-request-timeout": {
@@ -134,4 +136,6 @@ export const apiServerFlags = {
       "versions and resources to serve or not: api/all, api/beta, group/version, group/version/resource, =true|false",
   },
   "feature-gates": { kind: "list", description: "features to turn on or off: Name=true|false" },
+  ...trafficFlags,
+  ...auditFlags,
 } as const satisfies Flags;

@@ -5,15 +5,19 @@ import type { Logger } from "../base/logger.ts";
 import type { Machine } from "../base/machine.ts";
 import { metricsRegistry } from "../base/metrics.ts";
 import type { Store } from "../store/store.ts";
+import { prepareAuditing } from "./audit/audit-flags.ts";
 import type { RequestHeaderOptions } from "./authentication/request-header.ts";
 import type { Encryption, EncryptionOptions } from "./encryption/encryption.ts";
 import { featureGates } from "./feature-gates.ts";
-import type { ListenOptions } from "./http/listener.ts";
+import { checkFixedFlags } from "./fixed-flags.ts";
+import type { ListenOptions, TlsMaterial } from "./http/listener.ts";
 import { type IdentitySettings, identitySettings } from "./identity-flags.ts";
 import type { apiServerFlags } from "./options.ts";
 import { runtimeConfig } from "./runtime-config.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";
+import { followServingFiles, readServingFiles, type ServingFiles } from "./serving-files.ts";
 import { type StoreSettings, storeSettings } from "./store-flags.ts";
+import { type TrafficSettings, trafficSettings } from "./traffic-flags.ts";
 
 type Values = FlagValues<typeof apiServerFlags>;
 
@@ -24,12 +28,15 @@ export interface RunApiServerOptions extends Pick<Machine, "clock" | "random" | 
   /** The name of this machine. */
   hostname?: string;
   descriptions?: ApiServerOptions["descriptions"];
+  /** Writes to standard output, for an audit log that goes there. */
+  stdout?(text: string): void;
 }
 
 /** Serves until `signal` is aborted. Rejects for flags that can't be used, and where the port or the store can't be had. */
 export async function runApiServer(options: RunApiServerOptions, signal: AbortSignal): Promise<void> {
   const { clock, random, network, files, logger, flags } = options;
   const stored = checkFlags(flags);
+  const traffic = trafficSettings(flags);
   const read = async (path: string | undefined) => (path ? await files.readFile(path, "utf8") : undefined);
   const metrics = metricsRegistry();
   const identity = await identitySettings(flags, { files, clock, logger, network, metrics });
@@ -37,13 +44,19 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
   let store: Store | undefined;
   try {
     const settings = await serverSettings(flags, read, identity);
-    const listen = await listenSettings(flags, read);
+    const { stdout = () => {} } = options;
+    const auditing = await prepareAuditing(flags, { files, clock, stdout });
+    const paths = servingFiles(flags, traffic);
+    const loaded = await readServingFiles(paths, files);
+    const { clientCa } = loaded;
     encrypting = await encryptionOf(flags, { files, clock, random, logger, metrics });
     store = await options.openStore(stored);
-    const { clientCa } = listen;
     const server = createApiServer({
       ...settings,
-      ...(clientCa ? { clientCa } : {}),
+      ...traffic,
+      ...(auditing ? { auditing } : {}),
+      flags: shownFlags(flags),
+      ...(clientCa ? { clientCa: clientCa.toString() } : {}),
       descriptions: options.descriptions,
       ...(options.hostname ? { hostname: options.hostname } : {}),
       store: encrypting ? await withEncryption(store, encrypting) : store,
@@ -55,9 +68,12 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
       logger,
     });
     try {
-      const address = await server.listen(listen);
+      const address = await server.listen({ ...listenAddress(flags), ...traffic.tls, ...loaded });
       logger.info("serving", { address: address.address, port: address.port });
+      const apply = (material: TlsMaterial) => server.updateTls(material);
+      const following = followServingFiles({ paths, loaded, apply, files, clock, logger });
       await aborted(signal);
+      following.stop();
     } finally {
       await server.close();
     }
@@ -70,6 +86,7 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
 
 /** Refuses what is not supported; returns where the store is. */
 function checkFlags(flags: Values): StoreSettings {
+  checkFixedFlags(flags);
   const settings = storeSettings(flags);
   if (!flags["allow-privileged"])
     throw new Error("--allow-privileged=false is not supported: use Pod Security admission");
@@ -182,17 +199,27 @@ async function requestHeaderSettings(flags: Values, read: Read): Promise<Request
   };
 }
 
-async function listenSettings(flags: Values, read: Read): Promise<ListenOptions & { clientCa?: string }> {
+function listenAddress(flags: Values): Pick<ListenOptions, "host" | "port"> {
   const host = flags["bind-address"];
+  // Node takes both families where no host is given.
+  return { ...(host === "0.0.0.0" || host === "::" ? {} : { host }), port: flags["secure-port"] };
+}
+
+function servingFiles(flags: Values, { sni }: TrafficSettings): ServingFiles {
+  const [clientCa, requestHeaderCa] = [flags["client-ca-file"], flags["requestheader-client-ca-file"]];
   return {
-    // Node takes both families where no host is given.
-    ...(host === "0.0.0.0" || host === "::" ? {} : { host }),
-    port: flags["secure-port"],
-    certificate: (await read(flags["tls-cert-file"]))!,
-    key: (await read(flags["tls-private-key-file"]))!,
-    clientCa: await read(flags["client-ca-file"]),
-    requestHeaderCa: await read(flags["requestheader-client-ca-file"]),
+    certificate: flags["tls-cert-file"],
+    key: flags["tls-private-key-file"],
+    ...(clientCa ? { clientCa } : {}),
+    ...(requestHeaderCa ? { requestHeaderCa } : {}),
+    sni,
   };
+}
+
+/** The flags as `/flagz` shows them. None of them holds a secret itself. */
+function shownFlags(flags: Values): Record<string, string> {
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

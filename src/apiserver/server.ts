@@ -42,7 +42,7 @@ import { chain, type Endpoint, type Filter } from "./filters/context.ts";
 import { type PathRoute, pathRoutes } from "./generic-paths.ts";
 import type { HealthCheck } from "./health.ts";
 import { inProcessTransport } from "./http/in-process.ts";
-import { type Listener, type ListenOptions, listen } from "./http/listener.ts";
+import { type Listener, type ListenOptions, listen, type TlsMaterial } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
 import { cacheLookup } from "./lookup.ts";
 import type { DescriptionTable } from "./openapi/descriptions.ts";
@@ -126,6 +126,8 @@ export interface ApiServerOptions extends TrafficOptions {
 export interface ApiServer {
   /** Serves over TLS. May be called several times, for several addresses. */
   listen(options: ListenOptions): Promise<AddressInfo>;
+  /** Uses other certificates and CAs, for connections from now on. Throws for what can't be used. */
+  updateTls(material: TlsMaterial): void;
   /** A client's way in without sockets, through the whole filter chain, as `user`. */
   transport(user: UserInfo): Transport;
   /** Resolves when all that is put in place after the start is there: then `/readyz` says ok. */
@@ -348,7 +350,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
 
   checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
-  checks.add({ name: "etcd", check: storeAnswers }, ["livez", "readyz"]);
+  checks.add({ name: "log", check: () => {} }, ["livez", "readyz"]);
+  checks.add({ name: "etcd", group: "etcd", check: storeAnswers }, ["livez", "readyz"]);
+  checks.add({ name: "etcd-readiness", group: "etcd-readiness", check: storeAnswers }, ["readyz"]);
+  checks.add({ name: "informer-sync", check: () => crdCheck() }, ["readyz"]);
   let definitionsRead = false;
   starting.then(
     () => {
@@ -360,7 +365,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     if (!definitionsRead) throw new Error("the CustomResourceDefinitions have not been read yet");
   };
   checks.add({ name: "poststarthook/crd-informer-synced", check: crdCheck }, ["livez", "readyz"]);
-  checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
   for (const check of options.healthChecks ?? []) checks.add(check, ["livez", "readyz"]);
   const ready = runPostStartHooks(postStart, {
     client: ownClient(),
@@ -369,6 +373,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger,
     signal: stopping.signal,
   });
+  checks.add({ name: "shutdown", check: () => stopping.signal.throwIfAborted() }, ["readyz"]);
   ready.catch((error) => {
     if (!stopping.signal.aborted) logger.error("the start was not completed", { error });
   });
@@ -383,6 +388,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const listener = await listen(handle, listenOptions, { network, clock, logger, onHandshakeError });
       listeners.push(listener);
       return listener.address;
+    },
+    updateTls(material) {
+      for (const listener of listeners) listener.update(material);
     },
     async close(graceMs = SHUTDOWN_GRACE_MS) {
       if (graceMs > 0) await beforeShutdown(postStart, ownClient(), { clock, logger });

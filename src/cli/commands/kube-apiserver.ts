@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { Command } from "commander";
+import { fixedFlags } from "../../apiserver/fixed-flags.ts";
 import { apiServerFlags } from "../../apiserver/options.ts";
 import { runApiServer } from "../../apiserver/run.ts";
 import { readDescriptions } from "../../cluster/descriptions.ts";
@@ -12,7 +13,7 @@ export function define(program: Command, context: Context): void {
   defineComponent(program, context, {
     name: "kube-apiserver",
     description: "Run the API server by itself, with its store.",
-    flags: apiServerFlags,
+    flags: { ...fixedFlags, ...apiServerFlags },
     run: (flags, { logger, signal }) =>
       runApiServer(
         {
@@ -22,6 +23,7 @@ export function define(program: Command, context: Context): void {
           hostname: hostname(),
           openStore: (settings) => openStore(settings, { ...machine, logger }),
           descriptions: () => readDescriptions(machine.files),
+          stdout: (text) => context.console.print(text.trimEnd()),
         },
         signal,
       ),
