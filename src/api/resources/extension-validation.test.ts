@@ -519,7 +519,7 @@ test("schemas of custom resources", () => {
     [
       schema("properties", "spec", "properties", "size"),
       { type: "string", pattern: "(" },
-      `${spec}.properties[size].pattern: Invalid value: "(": must be a valid regular expression, but isn't: Invalid regular expression: /(/: Unterminated group`,
+      `${spec}.properties[size].pattern: Invalid value: "(": must be a valid regular expression, but isn't: error parsing regexp: missing closing ): \`(\``,
     ],
     [schema("properties", "spec", "properties", "size"), { type: "string", pattern: "(?i)^(?P<a>[\\w\\-]+)\\_$" }],
   ]);

@@ -59,8 +59,16 @@ function cellOf(type: string, value: unknown, now: number): string | number | bo
     case "date":
       return typeof value === "string" ? dateCell(value, now) : null;
     default:
-      return value === null ? "<no value>" : goString(value);
+      if (value === null) return "<no value>";
+      return typeof value === "object" ? JSON.stringify(sorted(value)) : goString(value);
   }
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([key, member]) => [key, sorted(member)]));
 }
 
 /** RFC 3339 only. */

@@ -18,22 +18,14 @@ import type { CustomVersion } from "./custom-version.ts";
 import { finalizerWarnings } from "./finalizer-warnings.ts";
 import { validateScale } from "./scale-validation.ts";
 
-/** Checks the rules (x-kubernetes-validations) of an object; `correlation` where it is an update. */
-export type RuleCheck = (
-  object: UnknownObject,
-  old: UnknownObject | undefined,
-  correlation?: Correlation,
-) => FieldError[];
-
 /** What the engine must know of one version of a custom resource. */
 export function customDefinition(options: {
   type: ResourceType;
   names: CustomResourceDefinitionNames;
   version: CustomResourceDefinitionVersion;
   custom: CustomVersion;
-  rules: RuleCheck;
 }): ResourceDefinition {
-  const { type, names, version, custom, rules } = options;
+  const { type, names, version, custom } = options;
   const { status, scale } = version.subresources ?? {};
   const hasStatus = status !== undefined && status !== null;
   const apiVersion = `${type.group}/${type.version}`;
@@ -46,11 +38,21 @@ export function customDefinition(options: {
     }
     return errors;
   };
+  /** What rules said of parts of an object that were so before: told once the object is found valid otherwise. */
+  const ratcheted = new WeakMap<UnknownObject, readonly string[]>();
   /** Rules are looked at last, and only where the object is well-formed enough for them. */
-  const withRules = (errors: FieldError[], object: UnknownObject, old?: UnknownObject, correlation?: Correlation) =>
-    errors.some(({ type: problem }) => BLOCKING.has(problem))
-      ? [...errors, NOT_CHECKED]
-      : [...errors, ...rules(object, old, correlation)];
+  const withRules = (
+    errors: FieldError[],
+    object: UnknownObject,
+    old?: UnknownObject,
+    correlation?: Correlation,
+  ): FieldError[] => {
+    if (!custom.rules.hasRules) return errors;
+    if (errors.some(({ type: problem }) => BLOCKING.has(problem))) return [...errors, NOT_CHECKED];
+    const found = custom.rules.validate(object, old, correlation ? { correlation } : {});
+    if (found.warnings.length > 0) ratcheted.set(object, found.warnings);
+    return [...errors, ...found.errors];
+  };
   const embeddedErrors = (object: UnknownObject, schema: Schema): FieldError[] => {
     const errors: FieldError[] = [];
     validateEmbedded(object, schema, errors);
@@ -127,7 +129,7 @@ export function customDefinition(options: {
       ];
       return withRules(errors, object, old, correlation);
     },
-    warnings: finalizerWarnings,
+    warnings: (object, old) => [...(ratcheted.get(object) ?? []), ...finalizerWarnings(object, old)],
   };
 }
 

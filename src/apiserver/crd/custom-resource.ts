@@ -1,3 +1,4 @@
+import { loadCel } from "../../api/cel/load.ts";
 import { jsonEqual } from "../../api/json-equal.ts";
 import type { ResourceType } from "../../api/object.ts";
 import { apiVersionOf } from "../../api/object.ts";
@@ -34,15 +35,21 @@ export class CustomResource {
   readonly parts: readonly VersionParts[];
   readonly #services: CustomResourceServices;
   readonly #closing: (() => void)[] = [];
+  readonly #hasRules: boolean;
   #definition: CustomResourceDefinition;
   #whole: () => CustomResourceDefinition;
 
-  /** `definition` may lack the schemas, which are read from `whole` when they are needed. */
+  /**
+   * `definition` may lack the schemas, which are read from `whole` when they are needed; `hasRules` tells whether there may
+   * be rules in them.
+   */
   constructor(
     definition: CustomResourceDefinition,
     whole: () => CustomResourceDefinition,
+    hasRules: boolean,
     services: CustomResourceServices,
   ) {
+    this.#hasRules = hasRules;
     this.#definition = definition;
     this.#whole = whole;
     this.#services = services;
@@ -104,7 +111,7 @@ export class CustomResource {
           namespaced: spec.scope === "Namespaced",
         };
         const custom = versions.get(version.name)!;
-        const definition = customDefinition({ type, names, version, custom, rules: () => [] });
+        const definition = customDefinition({ type, names, version, custom });
         let registry: Registry | undefined;
         const open = () => {
           if (registry) return registry;
@@ -116,8 +123,15 @@ export class CustomResource {
           registry = new Registry({ definition, cache, hooks: this.#hooks(type), admission, clock, random });
           return registry;
         };
-        return { version, custom, definition, open, prepare };
+        return { version, custom, definition, open, prepare: () => this.#prepare() };
       });
+  }
+
+  /** Loads what reading and validating takes. */
+  #prepare(): Promise<void> | undefined {
+    const waiting = [patternsLoaded() ? undefined : loadPatterns(), this.#hasRules ? loadCel() : undefined];
+    const pending = waiting.filter((one) => one !== undefined);
+    return pending.length === 0 ? undefined : Promise.all(pending).then(() => {});
   }
 
   #hooks(type: ResourceType) {
@@ -133,5 +147,3 @@ export class CustomResource {
     };
   }
 }
-
-const prepare = (): Promise<void> | undefined => (patternsLoaded() ? undefined : loadPatterns());

@@ -1,5 +1,6 @@
 import type { KubeObject, UnknownObject } from "../../api/object.ts";
 import { customResourceDefinitions } from "../../api/resource-types.ts";
+import { APPROVAL } from "../../api/resources/apiextensions/approval.ts";
 import type { CustomResourceDefinition } from "../../api/types/apiextensions.v1.ts";
 import type { UserInfo } from "../../api/user.ts";
 import { sleep } from "../../base/clock.ts";
@@ -90,7 +91,7 @@ export function customResources(options: CustomResourcesOptions): CustomResource
       if (wasTerminating === isTrue(definition, "Terminating")) return;
     } else {
       entry.resource?.close();
-      entry.resource = new CustomResource(definition, () => wholeOf(entry), options);
+      entry.resource = new CustomResource(definition, () => wholeOf(entry), mayHaveRules(entry), options);
     }
     catalogue.put(name, servedVersions(definition, entry.resource.parts));
   };
@@ -145,8 +146,7 @@ export function customResources(options: CustomResourcesOptions): CustomResource
       .filter((one) => one !== entry && one.definition.spec.group === definition.spec.group)
       .map((one) => one.definition);
     const taken = takenNames(others);
-    const whole = wholeOf(entry);
-    if (planStatus(whole, taken, clock.now()) === whole.status) return;
+    if (planStatus(definition, taken, clock.now()) === definition.status) return;
     const written = await setStatus(name, (current) => {
       // What was decided holds for the definition that it was decided for.
       return current.metadata?.uid === definition.metadata?.uid
@@ -208,15 +208,23 @@ export function customResources(options: CustomResourcesOptions): CustomResource
 const wholeOf = ({ stored }: Entry): CustomResourceDefinition =>
   stored.object as KubeObject as CustomResourceDefinition;
 
+/** Told from the bytes, as the schemas are not to be decoded for it. */
+const mayHaveRules = ({ stored: { value } }: Entry): boolean =>
+  Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes("x-kubernetes-validations");
+
 function withoutSchemas(definition: CustomResourceDefinition): CustomResourceDefinition {
   const { apiVersion, kind, metadata, spec, status } = definition;
-  const { name, uid, generation, deletionTimestamp, finalizers } = metadata ?? {};
+  const { name, uid, generation, annotations, deletionTimestamp, finalizers } = metadata ?? {};
   const versions = spec.versions.map(({ schema: _, ...version }) => version);
   return {
     ...(apiVersion ? { apiVersion } : {}),
     ...(kind ? { kind } : {}),
-    metadata: { name, uid, generation, deletionTimestamp, finalizers },
+    metadata: { name, uid, generation, annotations: approvalOnly(annotations), deletionTimestamp, finalizers },
     spec: { ...spec, versions },
     ...(status ? { status } : {}),
   };
 }
+
+/** The annotations that matter; others may be large. */
+const approvalOnly = (annotations: Record<string, string> | undefined) =>
+  annotations?.[APPROVAL] === undefined ? undefined : { [APPROVAL]: annotations[APPROVAL] };

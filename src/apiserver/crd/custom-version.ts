@@ -4,6 +4,7 @@ import { coerceObject } from "../../api/structural/coerce.ts";
 import { setDefaults, withPrunedDefaults } from "../../api/structural/defaults.ts";
 import { coerceEmbedded } from "../../api/structural/embedded-metadata.ts";
 import { prune } from "../../api/structural/prune.ts";
+import { RuleValidator } from "../../api/structural/rules.ts";
 import { objectType } from "../../api/structural/schema-type.ts";
 import { asResource, type Schema } from "../../api/structural/structural.ts";
 import type { CustomResourceDefinition } from "../../api/types/apiextensions.v1.ts";
@@ -17,6 +18,7 @@ export class CustomVersion {
   readonly preservesUnknown: boolean;
   readonly #definition: () => CustomResourceDefinition;
   #schema: Schema | undefined;
+  #rules: RuleValidator | undefined;
 
   /** `definition` reads the definition whenever it is needed; it may be decoded anew for it. */
   constructor(name: string, preservesUnknown: boolean, definition: () => CustomResourceDefinition) {
@@ -46,6 +48,11 @@ export class CustomVersion {
 
   get type(): StructType {
     return objectType(this.schema);
+  }
+
+  get rules(): RuleValidator {
+    this.#rules ??= new RuleValidator(this.schema, true);
+    return this.#rules;
   }
 
   /** Brings an object of this version into form, in place; see coerceObject. */

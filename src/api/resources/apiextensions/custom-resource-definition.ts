@@ -9,6 +9,7 @@ import {
   validateDefinitionUpdate,
 } from "./definition-validation.ts";
 import { formatWarnings } from "./format-warnings.ts";
+import { loadSchemaLibraries } from "./schema-validation.ts";
 
 export const customResourceDefinition = define<CustomResourceDefinition>({
   type: customResourceDefinitions,
@@ -29,6 +30,7 @@ export const customResourceDefinition = define<CustomResourceDefinition>({
     const service = spec.conversion.webhook?.clientConfig?.service;
     if (service) service.port ??= 443;
   },
+  prepare: ({ spec }) => loadSchemaLibraries((spec?.versions ?? []).map(({ schema }) => schema?.openAPIV3Schema)),
   prepareForCreate(definition) {
     definition.status = {};
     recordStoredVersion(definition);

@@ -1,6 +1,11 @@
+import { loadCel } from "../../cel/load.ts";
 import type { FieldError } from "../../resource-definition.ts";
+import { loadPatterns, patternsLoaded } from "../../structural/patterns.ts";
+import { followRulePath, RulePathError } from "../../structural/rule-path.ts";
 import type { JSONSchemaProps, ValidationRule } from "../../types/apiextensions.v1.ts";
 import { at, child, forbidden, invalid, notSupported, required } from "../field-errors.ts";
+import { hasDefaults, validateDefaults } from "./default-validation.ts";
+import { hasRules, validateRules } from "./rule-validation.ts";
 import { validateStructure } from "./structural-validation.ts";
 
 const TYPES = ["array", "boolean", "integer", "number", "object", "string"];
@@ -40,10 +45,11 @@ const FIELDS_AT_ROOT = new Set(
 );
 
 /**
- * The schema of a custom resource: OpenAPI v3 in the subset that Kubernetes takes, and structural. Rules in CEL are
- * looked at from outside only.
+ * The schema of a custom resource: OpenAPI v3 in the subset that Kubernetes takes, and structural; its defaults and rules
+ * are what they must be. Needs the libraries that `loadSchemaLibraries` loads.
  */
 export function validateSchema(schema: JSONSchemaProps, hasStatus: boolean, path: string, errors: FieldError[]): void {
+  const before = errors.length;
   if (hasStatus) {
     if (schema.type !== undefined && schema.type !== "" && schema.type !== "object") {
       const detail =
@@ -56,8 +62,24 @@ export function validateSchema(schema: JSONSchemaProps, hasStatus: boolean, path
     }
   }
   if (schema.nullable) errors.push(forbidden(child(path, "nullable"), "nullable cannot be true at the root"));
+  const structure = errors.length;
   validateStructure(schema, path, errors);
+  if (errors.length === structure && hasDefaults(schema)) validateDefaults(schema, path, errors);
   validateProps(schema, path, { root: true }, errors);
+  if (errors.length === before && hasRules(schema)) validateRules(schema, path, errors);
+}
+
+/** Loads what validating a schema takes; undefined where all is there. */
+export function loadSchemaLibraries(schemas: readonly (JSONSchemaProps | undefined)[]): Promise<void> | undefined {
+  const cel = schemas.some(hasRules) ? loadCel() : undefined;
+  const patterns = patternsLoaded() || !schemas.some(hasPatterns) ? undefined : loadPatterns();
+  if (!cel && !patterns) return undefined;
+  return Promise.all([cel, patterns]).then(() => {});
+}
+
+function hasPatterns(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  return Object.entries(schema).some(([key, value]) => key === "pattern" || hasPatterns(value));
 }
 
 interface Place {
@@ -101,7 +123,7 @@ function validateProps(schema: JSONSchemaProps, path: string, place: Place, erro
   if (!Array.isArray(items)) nested(items, child(path, "items"));
   validateExtensions(schema, path, errors);
   for (const [index, rule] of (schema["x-kubernetes-validations"] ?? []).entries()) {
-    validateRule(rule, at(child(path, "x-kubernetes-validations"), index), errors);
+    validateRule(rule, schema, at(child(path, "x-kubernetes-validations"), index), errors);
   }
 }
 
@@ -240,7 +262,7 @@ function validateMapKeyProperties(
 
 const hasLineBreak = (text: string) => /[\n\r]/.test(text);
 
-function validateRule(rule: ValidationRule, path: string, errors: FieldError[]): void {
+function validateRule(rule: ValidationRule, schema: JSONSchemaProps, path: string, errors: FieldError[]): void {
   const { rule: expression = "", message = "", messageExpression = "", reason, fieldPath = "" } = rule;
   const trimmed = message.trim();
   if (expression.trim() === "") errors.push(required(child(path, "rule"), "rule is not specified"));
@@ -261,5 +283,18 @@ function validateRule(rule: ValidationRule, path: string, errors: FieldError[]):
   }
   if (hasLineBreak(fieldPath)) {
     errors.push(invalid(child(path, "fieldPath"), fieldPath, "must not contain line breaks"));
+  }
+  if (fieldPath !== "" && !isRulePath(fieldPath, schema)) {
+    errors.push(invalid(child(path, "fieldPath"), fieldPath, "must be a valid path"));
+  }
+}
+
+function isRulePath(fieldPath: string, schema: JSONSchemaProps): boolean {
+  try {
+    followRulePath(fieldPath, schema);
+    return true;
+  } catch (error) {
+    if (error instanceof RulePathError) return false;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { jsonEqual } from "../../json-equal.ts";
 import type { FieldError } from "../../resource-definition.ts";
+import { compilePattern, PatternError } from "../../structural/patterns.ts";
 import type { JSONSchemaProps } from "../../types/apiextensions.v1.ts";
 import { at, child, forbidden, invalid, required } from "../field-errors.ts";
 
@@ -120,13 +121,13 @@ function validateConnectives(
   errors.push(invalid(child(path, "pattern"), schema.pattern, detail));
 }
 
-/** Patterns are written for RE2, which names groups and sets flags in its own way. */
 function patternProblem(pattern: string): string | undefined {
   try {
-    new RegExp(pattern.replace(/\(\?P</g, "(?<").replace(/\(\?[imsU-]+\)/g, ""));
+    compilePattern(pattern);
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    if (error instanceof PatternError) return error.message;
+    throw error;
   }
 }
 
