@@ -49,6 +49,7 @@ export async function listFigures(knarr: KnarrServer, bare: Server, rounds: numb
   const figures: Figure[] = [
     { name, value: ratio * ceiling, unit: "MB/cpu-s", ceiling, atLeast: 0.8 },
     { name: `${name}, first byte`, value: median(ours.first), unit: "ms", atMost: 20 },
+    { name: `${name}, first byte of the bare server`, value: median(theirs.first), unit: "ms" },
     { name: `${name}, loop held`, value: percentile(ours.held, 1), unit: "ms", atMost: 50 },
   ];
   const forms: [string, Record<string, string>, string][] = [

@@ -88,25 +88,24 @@ class JsonList implements BodyChunks {
       return;
     }
     const { served } = resource.registry;
-    const restOf = (item: CachedObject) => (isVerbatim(resource, item) ? served.rest(item.value) : undefined);
     this.#write = (out, item) => {
-      const rest = restOf(item);
+      const rest = isVerbatim(resource, item) ? served.rest(item.value) : undefined;
       if (!rest) return writeDecoded(out, item);
       out.ascii(`${ITEM_HEAD}${item.revision}${ITEM_VERSION_END}`);
       out.bytes(rest);
       return 0;
     };
-    this.length = this.#measure(restOf);
+    this.length = this.#measure((item) => (isVerbatim(resource, item) ? served.restLength(item.value) : undefined));
   }
 
   /** The length of the whole, where no item has to be decoded. */
-  #measure(restOf: (item: CachedObject) => Uint8Array | undefined): number | undefined {
+  #measure(restLength: (item: CachedObject) => number | undefined): number | undefined {
     const frame = Buffer.byteLength(this.#head) + this.#tail.length;
     let length = frame + Math.max(0, this.#items.length - 1) * this.#separator.length;
     for (const item of this.#items) {
-      const rest = restOf(item);
-      if (!rest) return undefined;
-      length += ITEM_HEAD.length + String(item.revision).length + ITEM_VERSION_END.length + rest.length;
+      const rest = restLength(item);
+      if (rest === undefined) return undefined;
+      length += ITEM_HEAD.length + String(item.revision).length + ITEM_VERSION_END.length + rest;
     }
     return length;
   }
