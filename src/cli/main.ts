@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   logs: { load: () => import("./commands/logs.ts") },
   kubectl: { load: () => import("./commands/kubectl.ts") },
   image: { load: () => import("./commands/image.ts") },
+  store: { load: () => import("./commands/store.ts") },
   node: { load: () => import("./commands/node.ts") },
 
   "kube-apiserver": { load: () => import("./commands/kube-apiserver.ts") },

@@ -8,6 +8,7 @@ import type { Machine } from "../base/machine.ts";
 import { client as apiClient } from "../client/api-client.ts";
 import { schedulerFlags } from "../scheduler/options.ts";
 import { runScheduler } from "../scheduler/run.ts";
+import type { Store } from "../store/store.ts";
 import { clusterAddons } from "./addons.ts";
 import { FRONT_PROXY } from "./certificates.ts";
 import type { Cluster } from "./cluster.ts";
@@ -98,12 +99,15 @@ export async function runControlPlane(
       }
     }
   };
+  let storeService: { stop(): Promise<void> } | undefined;
   try {
     await Promise.all([...new Set(cluster.apiAddresses)].map(listen));
     logger("kube-apiserver").info("serving", { addresses: cluster.apiAddresses.join(","), port: record.apiPort });
     // Before the bootstrap roles are there, the components would only be turned away.
     await Promise.race([server.ready, aborted(signal)]);
     if (signal.aborted) return;
+    // An embedded store can be opened by one process only; etcd can be asked by others itself.
+    if ("directory" in cluster.store) storeService = await serveStore(machine, cluster, store, logger("store"));
     const identity = `${hostname()}_${random.uuid()}`;
     const asUser = (user: UserInfo, userAgent: string) => apiClient(server.transport(user), { userAgent, clock });
     const failed = new AbortController();
@@ -143,9 +147,19 @@ export async function runControlPlane(
     ]);
     if (failed.signal.aborted) throw failed.signal.reason;
   } finally {
+    await storeService?.stop();
     await server.close();
     await store.close();
   }
+}
+
+async function serveStore(machine: Machine, cluster: Cluster, store: Store, logger: Logger) {
+  const [{ serveStoreOperations, storeSocket }, { storeOperations }] = await Promise.all([
+    import("./store-service.ts"),
+    import("./store-operations.ts"),
+  ]);
+  const operations = storeOperations(store, machine.clock);
+  return serveStoreOperations(operations, storeSocket(cluster.layout), { ...machine, logger });
 }
 
 /** Resolves when `signal` is aborted. */
