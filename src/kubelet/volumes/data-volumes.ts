@@ -115,8 +115,7 @@ function tokenFile(pod: Pod, token: string, mode: number): PayloadFile {
       ({ container }) => container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser,
     ),
   );
-  if (pod.spec?.securityContext?.fsGroup !== undefined) return { data, mode: 0o600 };
   const [user] = users;
   if (users.size === 1 && user !== undefined) return { data, mode: 0o600, uid: user };
-  return { data, mode };
+  return { data, mode: pod.spec?.securityContext?.fsGroup === undefined ? mode : 0o600 };
 }
