@@ -56,6 +56,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly scale?: ScalePaths;
   /** The columns that `kubectl get` shows. Absent: Name and Age (Created At). */
   readonly columns?: readonly TableColumn<T>[];
+  /** What the row of an object says beside its cells: that a pod has completed. */
+  rowConditions?(object: T): readonly RowCondition[] | undefined;
   /** Versions served beside the storage version, and how their objects convert. */
   readonly conversions?: Readonly<Record<string, Conversion>>;
   /** Milliseconds after which an object that was not written again disappears (Events: one hour). */
@@ -68,6 +70,8 @@ export interface WriteContext {
   readonly user: UserInfo;
   /** The subresource written through, absent for the object itself. */
   readonly subresource?: string;
+  /** The group and version that the request named, where that is not the stored one. */
+  readonly requested?: { readonly group: string; readonly version: string };
 }
 
 export type NameFormat = "subdomain" | "label" | "service" | "path-segment" | "rbac";
@@ -91,6 +95,14 @@ export interface TableColumn<T extends KubeObject = UnknownObject> {
   readonly priority: 0 | 1;
   /** The cell; ages are given as upstream prints them ("5m", "<unknown>"). `now` is wall time in ms. */
   cell(object: T, now: number): string | number | boolean | null;
+}
+
+/** A condition of a table's row, as meta.k8s.io has it. */
+export interface RowCondition {
+  readonly type: "Completed";
+  readonly status: "True";
+  readonly reason: string;
+  readonly message: string;
 }
 
 export interface Conversion {

@@ -148,8 +148,8 @@ function itemForm(resource: ServedResource, options: EncodeOptions): (object: Un
   const { metaVersion, shape } = encoding;
   if (shape === "partial") return (object) => partialObject(object, metaVersion);
   if (shape === "table") {
-    const columns = resource.definition.columns ?? DEFAULT_COLUMNS;
-    return (object) => tableRow(object, resource.show(object), { columns, metaVersion, include, now });
+    const { columns = DEFAULT_COLUMNS, rowConditions: conditions } = resource.definition;
+    return (object) => tableRow(object, resource.show(object), { columns, conditions, metaVersion, include, now });
   }
   // Items of built-in lists leave out what the list says of all; those of custom ones are whole, as upstream's.
   if (resource.custom) return (object) => resource.show(object);

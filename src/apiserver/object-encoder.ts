@@ -105,7 +105,8 @@ function shaped(
   const columns = resource.definition.columns ?? DEFAULT_COLUMNS;
   const metadata = { resourceVersion: cached.object.metadata?.resourceVersion };
   const { objectOf } = resource;
-  return makeTable([cached], { columns, metaVersion, include, metadata, now, objectOf, headless });
+  const conditions = resource.definition.rowConditions;
+  return makeTable([cached], { columns, conditions, metaVersion, include, metadata, now, objectOf, headless });
 }
 
 function servedPieces(resource: ServedResource, cached: CachedObject): readonly Uint8Array[] | undefined {

@@ -131,7 +131,12 @@ export class Strategy {
   }
 
   #context(request: WriteRequest): WriteContext {
-    return { now: this.#clock.now(), user: request.user, subresource: request.subresource };
+    return {
+      now: this.#clock.now(),
+      user: request.user,
+      subresource: request.subresource,
+      requested: request.requested,
+    };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { UnknownObject } from "../../api/object.ts";
-import type { TableColumn } from "../../api/resource-definition.ts";
+import type { ResourceDefinition, RowCondition, TableColumn } from "../../api/resource-definition.ts";
 import type { CachedObject } from "../watch-cache/watch-cache.ts";
 
 /** What a row carries beside its cells: `?includeObject=`. */
@@ -12,7 +12,7 @@ export interface Table {
   metadata: Record<string, unknown>;
   /** Null in a watch, after the first event. */
   columnDefinitions: ColumnDefinition[] | null;
-  rows: { cells: unknown[]; object?: unknown }[];
+  rows: { cells: unknown[]; conditions?: readonly RowCondition[]; object?: unknown }[];
 }
 
 interface ColumnDefinition {
@@ -27,6 +27,7 @@ const definitions = new WeakMap<readonly TableColumn[], ColumnDefinition[]>();
 
 export interface TableOptions {
   columns: readonly TableColumn[];
+  conditions?: ResourceDefinition["rowConditions"];
   metaVersion: "v1" | "v1beta1";
   include: IncludeObject;
   /** Wall time in ms, for ages. */
@@ -69,8 +70,10 @@ export function tableHead({
 export function tableRow(object: UnknownObject, shown: UnknownObject, options: TableOptions): Table["rows"][number] {
   const { columns, include, now, metaVersion } = options;
   const cells = columns.map((column) => column.cell(object, now));
-  if (include === "None") return { cells, object: null };
-  return { cells, object: include === "Object" ? shown : partialObject(object, metaVersion) };
+  const conditions = options.conditions?.(object);
+  const row = conditions ? { cells, conditions } : { cells };
+  if (include === "None") return { ...row, object: null };
+  return { ...row, object: include === "Object" ? shown : partialObject(object, metaVersion) };
 }
 
 function columnDefinitions(columns: readonly TableColumn[]): ColumnDefinition[] {

@@ -1,13 +1,10 @@
 import { ageSince } from "../../age.ts";
-import { checkDnsSubdomain, checkQualifiedName } from "../../names.ts";
-import type { FieldError } from "../../resource-definition.ts";
 import { events } from "../../resource-types.ts";
 import type { Event, ObjectReference } from "../../types/core.v1.ts";
 import { column, nameColumn, wideColumn } from "../columns.ts";
 import { define } from "../define.ts";
-import { invalid, required } from "../field-errors.ts";
-import { addProblems } from "../value-checks.ts";
 import { eventsGroupConversion } from "./event-conversion.ts";
+import { validateEvent, validateEventCreate, validateEventUpdate } from "./event-validation.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -33,6 +30,8 @@ export const event = define<Event>({
   createOnUpdate: true,
   nameFormat: "path-segment",
   validate: validateEvent,
+  validateCreate: validateEventCreate,
+  validateUpdate: validateEventUpdate,
   timeToLiveMs: HOUR_MS,
   conversions: { v1: eventsGroupConversion },
   columns: [
@@ -75,34 +74,4 @@ function firstSeen({ firstTimestamp, eventTime }: Event, now: number): string {
 function lastSeen(event: Event, now: number): string {
   if (event.series) return ageSince(event.series.lastObservedTime, now);
   return event.lastTimestamp ? ageSince(event.lastTimestamp, now) : firstSeen(event, now);
-}
-
-const WORD_LIMIT = 128;
-const MESSAGE_LIMIT = 1024;
-
-/** Events of the old kind need little; those with an `eventTime` are of the new kind, and say who reports them. */
-function validateEvent(event: Event): FieldError[] {
-  const errors: FieldError[] = [];
-  const namespace = event.metadata?.namespace ?? "";
-  const subject = event.involvedObject?.namespace ?? "";
-  // Events about cluster-wide objects live in the default namespace.
-  const agrees = subject === "" ? namespace === "" || namespace === "default" : subject === namespace;
-  if (!agrees) errors.push(invalid("involvedObject.namespace", subject, "does not match event.namespace"));
-  if (event.eventTime) {
-    const { reportingComponent = "", message = "" } = event;
-    if (!reportingComponent) errors.push(required("reportingComponent"));
-    addProblems(checkQualifiedName(reportingComponent), "reportingComponent", reportingComponent, errors);
-    for (const name of ["reportingInstance", "action", "reason"] as const) {
-      const value = event[name] ?? "";
-      if (value === "") errors.push(required(name));
-      else if (value.length > WORD_LIMIT) {
-        errors.push(invalid(name, "", `can have at most ${WORD_LIMIT} characters`));
-      }
-    }
-    if (message.length > MESSAGE_LIMIT) {
-      errors.push(invalid("message", "", `can have at most ${MESSAGE_LIMIT} characters`));
-    }
-  }
-  addProblems(checkDnsSubdomain(namespace), "namespace", namespace, errors);
-  return errors;
 }

@@ -1,4 +1,4 @@
-import type { ResourceDefinition } from "../../resource-definition.ts";
+import type { ResourceDefinition, RowCondition } from "../../resource-definition.ts";
 import { pods } from "../../resource-types.ts";
 import type { Pod } from "../../types/core.v1.ts";
 import { define } from "../define.ts";
@@ -9,6 +9,14 @@ import { validatePodStatusUpdate } from "./pod-status-validation.ts";
 import { validatePodUpdate } from "./pod-update-validation.ts";
 import { validatePod, validatePodCreate } from "./pod-validation.ts";
 import { podWarnings } from "./pod-warnings.ts";
+
+const completed = (reason: string, message: string): readonly RowCondition[] => [
+  { type: "Completed", status: "True", reason, message },
+];
+const COMPLETED: Readonly<Record<string, readonly RowCondition[]>> = {
+  Succeeded: completed("Succeeded", "The pod has completed successfully."),
+  Failed: completed("Failed", "The pod failed."),
+};
 
 const definition: ResourceDefinition<Pod> = {
   type: pods,
@@ -29,6 +37,7 @@ const definition: ResourceDefinition<Pod> = {
   },
   defaults: defaultPod,
   columns: podColumns,
+  rowConditions: ({ status }) => COMPLETED[status?.phase ?? ""],
   prepareForCreate: preparePodForCreate,
   prepareForUpdate: preparePodForUpdate,
   prepareForStatusUpdate: preparePodForStatusUpdate,
