@@ -33,6 +33,7 @@ export const apiServerFlags = {
   ...encryptionFlags,
   "enable-admission-plugins": { kind: "list", description: "plugins beside those that run by default" },
   "disable-admission-plugins": { kind: "list", description: "plugins not to run" },
+  "admission-control-config-file": { kind: "string", description: "a file of kind AdmissionConfiguration" },
   "default-not-ready-toleration-seconds": {
     kind: "integer",
     default: 300,

@@ -1,10 +1,12 @@
 import { resourceDefinitions } from "../api/resources/index.ts";
 import { servedResources } from "../api/schema/served-resources.ts";
+import type { Files } from "../base/files.ts";
 import type { FlagValues } from "../base/flags.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Machine } from "../base/machine.ts";
 import { metricsRegistry } from "../base/metrics.ts";
 import type { Store } from "../store/store.ts";
+import type { AdmissionConfiguration } from "./admission/admission-configuration.ts";
 import { prepareAuditing } from "./audit/audit-flags.ts";
 import type { RequestHeaderOptions } from "./authentication/request-header.ts";
 import type { Encryption, EncryptionOptions } from "./encryption/encryption.ts";
@@ -45,6 +47,7 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
   try {
     const settings = await serverSettings(flags, read, identity);
     const { stdout = () => {} } = options;
+    const admissionConfiguration = await admissionSettings(flags, files);
     const auditing = await prepareAuditing(flags, { files, clock, stdout });
     const paths = servingFiles(flags, traffic);
     const loaded = await readServingFiles(paths, files);
@@ -55,6 +58,7 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
       ...settings,
       ...traffic,
       ...(auditing ? { auditing } : {}),
+      ...(admissionConfiguration ? { admissionConfiguration } : {}),
       flags: shownFlags(flags),
       ...(clientCa ? { clientCa: clientCa.toString() } : {}),
       descriptions: options.descriptions,
@@ -91,6 +95,13 @@ function checkFlags(flags: Values): StoreSettings {
   if (!flags["allow-privileged"])
     throw new Error("--allow-privileged=false is not supported: use Pod Security admission");
   return settings;
+}
+
+async function admissionSettings(flags: Values, files: Files): Promise<AdmissionConfiguration | undefined> {
+  const path = flags["admission-control-config-file"];
+  if (!path) return undefined;
+  const { admissionConfiguration } = await import("./admission/admission-configuration.ts");
+  return admissionConfiguration(path, files);
 }
 
 type Read = (path: string | undefined) => Promise<string | undefined>;

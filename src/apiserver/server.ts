@@ -21,6 +21,7 @@ import { client } from "../client/api-client.ts";
 import type { Transport } from "../client/transport.ts";
 import type { Store } from "../store/store.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
+import type { AdmissionConfiguration } from "./admission/admission-configuration.ts";
 import { admissionPlugins, type PluginChoice, type PluginServices } from "./admission/plugins.ts";
 import { aggregation } from "./aggregation/aggregation.ts";
 import type { ProxyClient } from "./aggregation/remote-server.ts";
@@ -97,6 +98,8 @@ export interface ApiServerOptions extends TrafficOptions {
    */
   advertise?: { address: string; port: number };
   admissionPlugins?: PluginChoice;
+  /** Upstream's --admission-control-config-file. */
+  admissionConfiguration?: AdmissionConfiguration;
   /** How long pods tolerate bad nodes unless they say so. */
   tolerations?: PluginServices["tolerations"];
   /** Absent: logs, exec and the proxies are not served. */
@@ -229,6 +232,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       catalogue,
       webhooks,
       metrics: registry,
+      configuration: options.admissionConfiguration,
     },
     options.admissionPlugins,
   );

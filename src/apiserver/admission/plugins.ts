@@ -8,6 +8,7 @@ import type { Lookup } from "../lookup.ts";
 import type { ResourceCatalogue } from "../resource-catalogue.ts";
 import type { WebhookCaller } from "../webhook/webhook-client.ts";
 import type { AdmissionPlugin } from "./admission.ts";
+import type { AdmissionConfiguration } from "./admission-configuration.ts";
 import { alwaysAdmit, alwaysDeny } from "./always.ts";
 import { alwaysPullImages } from "./always-pull-images.ts";
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from "./certificates.ts";
@@ -54,6 +55,7 @@ export interface PluginServices {
   readonly catalogue: ResourceCatalogue;
   readonly webhooks: WebhookCaller;
   readonly metrics: MetricsRegistry;
+  readonly configuration?: AdmissionConfiguration;
 }
 
 /** Upstream's --enable-admission-plugins and --disable-admission-plugins. */

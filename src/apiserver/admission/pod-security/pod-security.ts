@@ -9,7 +9,16 @@ import type { Lookup } from "../../lookup.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "../admission.ts";
 import { concerns, refusal, stored, written } from "../refusal.ts";
 import { describeViolations, evaluate, summarizeViolations } from "./evaluate.ts";
-import { formatLevel, isStricter, type LevelVersion, policyOf, samePolicy } from "./policy.ts";
+import {
+  formatLevel,
+  isStricter,
+  type LevelVersion,
+  NO_EXEMPTIONS,
+  type PodSecurityConfiguration,
+  type Policy,
+  policyOf,
+  samePolicy,
+} from "./policy.ts";
 
 /** Where the resources with pods inside keep them, as `resource.group`. */
 const TEMPLATES: Readonly<Record<string, (object: UnknownObject) => Template | undefined>> = {
@@ -31,6 +40,9 @@ function templateOfSpec(object: UnknownObject | undefined): Template | undefined
   return (object?.spec as { template?: Template } | undefined)?.template;
 }
 
+/** Of labels and of audit annotations. */
+const PREFIX = "pod-security.kubernetes.io/";
+
 /** Subresources of pods that can't change what a pod may do. */
 const HARMLESS = new Set(["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"]);
 
@@ -42,21 +54,44 @@ const MAX_MS = 1000;
  * PodSecurity: refuses pods that do more than the labels of their namespace allow, and warns of others and of templates
  * that would make such pods. See https://kubernetes.io/docs/concepts/security/pod-security-admission/.
  */
-export function podSecurity({ lookup, clock }: { lookup: Lookup; clock: Clock }): AdmissionPlugin {
+export function podSecurity({
+  lookup,
+  clock,
+  configuration: { podSecurity: configuration = NO_EXEMPTIONS } = {},
+}: {
+  lookup: Lookup;
+  clock: Clock;
+  configuration?: { readonly podSecurity?: PodSecurityConfiguration };
+}): AdmissionPlugin {
+  const { defaults, exemptNamespaces, exemptUsers, exemptRuntimeClasses } = configuration;
+  /** Whether nothing is asked of a write; tells why in the audit log. */
+  const isExempt = ({ namespace = "", user, annotate }: AdmissionAttributes, spec: PodSpec | undefined): boolean => {
+    const reason = exemptNamespaces.has(namespace)
+      ? "namespace"
+      : exemptUsers.has(user.name)
+        ? "user"
+        : exemptRuntimeClasses.has(spec?.runtimeClassName ?? "")
+          ? "runtimeClass"
+          : undefined;
+    if (reason) annotate?.(`${PREFIX}exempt`, reason);
+    return reason !== undefined;
+  };
   const policyFor = async (name: string) => {
     const namespace =
       (await lookup.get(namespaces, name)) ?? (await lookup.get(namespaces, name, undefined, { fresh: true }));
     if (!namespace) throw internalError(new Error(`failed to lookup namespace ${JSON.stringify(name)}`));
-    return policyOf(namespace.metadata?.labels).policy;
+    return policyOf(namespace.metadata?.labels, defaults).policy;
   };
 
   const checkPod = async (attributes: AdmissionAttributes) => {
-    const { enforce, warn } = await policyFor(attributes.namespace ?? "");
-    if (enforce.level === "privileged" && warn.level === "privileged") return;
     const { spec, metadata = {} } = written<Pod>(attributes);
-    if (!spec) return;
+    if (!spec || isExempt(attributes, spec)) return;
+    const { enforce, warn, audit } = await policyFor(attributes.namespace ?? "");
+    attributes.annotate?.(`${PREFIX}enforce-policy`, formatLevel(enforce));
+    if (enforce.level === "privileged" && warn.level === "privileged" && audit.level === "privileged") return;
     if (attributes.operation === "UPDATE" && !isSignificant(spec, stored<Pod>(attributes).spec)) return;
     const violations = evaluate(enforce, spec, metadata);
+    auditOf(attributes, audit, spec, metadata);
     if (violations.length > 0) {
       throw refusal(attributes, `violates PodSecurity "${formatLevel(enforce)}": ${describeViolations(violations)}`);
     }
@@ -64,18 +99,31 @@ export function podSecurity({ lookup, clock }: { lookup: Lookup; clock: Clock })
   };
 
   const checkTemplate = async (attributes: AdmissionAttributes, template: Template | undefined) => {
-    if (!template?.spec) return;
-    const { warn } = await policyFor(attributes.namespace ?? "");
+    if (!template?.spec || isExempt(attributes, template.spec)) return;
+    const { warn, audit } = await policyFor(attributes.namespace ?? "");
+    auditOf(attributes, audit, template.spec, template.metadata ?? {});
     warnOf(attributes, warn, template.spec, template.metadata ?? {});
   };
 
   const checkNamespace = async (attributes: AdmissionAttributes) => {
-    const { policy, errors } = policyOf(written<Namespace>(attributes).metadata?.labels);
+    const { labels } = written<Namespace>(attributes).metadata ?? {};
+    const { policy, errors } = policyOf(labels, defaults);
     const before =
-      attributes.operation === "UPDATE" ? policyOf(stored<Namespace>(attributes).metadata?.labels) : undefined;
+      attributes.operation === "UPDATE"
+        ? policyOf(stored<Namespace>(attributes).metadata?.labels, defaults)
+        : undefined;
     if (errors.length > 0 && !(before && jsonEqual(before.errors, errors))) {
       const causes = errors.map(({ type, field, message }) => ({ reason: type, field, message }));
       throw invalid({ kind: "Namespace" }, attributes.name, causes);
+    }
+    if (exemptNamespaces.has(attributes.name)) {
+      const ignored = explicitModes(policy, labels);
+      if (ignored && !samePolicies(policy, before?.policy ?? defaults)) {
+        attributes.warn(
+          `namespace ${JSON.stringify(attributes.name)} is exempt from Pod Security, and the policy (${ignored}) will be ignored`,
+        );
+      }
+      return;
     }
     if (!before) return;
     const [now, then] = [policy.enforce, before.policy.enforce];
@@ -91,7 +139,8 @@ export function podSecurity({ lookup, clock }: { lookup: Lookup; clock: Clock })
     const found = new Map<string, string[]>();
     let checked = 0;
     for (const { metadata = {}, spec } of all.slice(0, MAX_PODS)) {
-      const summary = spec ? summarizeViolations(evaluate(enforce, spec, metadata)) : "";
+      const subject = spec && !exemptRuntimeClasses.has(spec.runtimeClassName ?? "");
+      const summary = subject ? summarizeViolations(evaluate(enforce, spec, metadata)) : "";
       if (summary !== "") found.set(summary, [...(found.get(summary) ?? []), metadata.name ?? ""]);
       checked++;
       if (clock.monotonic() > deadline) break;
@@ -129,6 +178,27 @@ export function podSecurity({ lookup, clock }: { lookup: Lookup; clock: Clock })
       return checkPod(attributes);
     },
   };
+}
+
+/** What the labels of an exempt namespace ask for in vain; empty where that is nothing. */
+function explicitModes(policy: Policy, labels: Readonly<Record<string, string>> = {}): string {
+  const modes = (["enforce", "audit", "warn"] as const).filter(
+    (mode) =>
+      policy[mode].level !== "privileged" &&
+      (labels[`${PREFIX}${mode}`] !== undefined || labels[`${PREFIX}${mode}-version`] !== undefined),
+  );
+  return modes.map((mode) => `${mode}=${formatLevel(policy[mode])}`).join(", ");
+}
+
+const samePolicies = (a: Policy, b: Policy) =>
+  samePolicy(a.enforce, b.enforce) && samePolicy(a.audit, b.audit) && samePolicy(a.warn, b.warn);
+
+function auditOf(attributes: AdmissionAttributes, level: LevelVersion, spec: PodSpec, metadata: ObjectMeta): void {
+  if (!attributes.annotate || level.level === "privileged") return;
+  const violations = evaluate(level, spec, metadata);
+  if (violations.length === 0) return;
+  const text = `would violate PodSecurity "${formatLevel(level)}": ${describeViolations(violations)}`;
+  attributes.annotate(`${PREFIX}audit-violations`, text);
 }
 
 function warnOf(attributes: AdmissionAttributes, level: LevelVersion, spec: PodSpec, metadata: ObjectMeta): void {

@@ -18,7 +18,23 @@ export interface Policy {
 }
 
 const LATEST: LevelVersion = { level: "privileged", minor: "latest" };
-const DEFAULTS: Policy = { enforce: LATEST, audit: LATEST, warn: LATEST };
+/** What holds where nothing is asked for. */
+export const PRIVILEGED: Policy = { enforce: LATEST, audit: LATEST, warn: LATEST };
+/** What holds where namespaces say nothing, and who is exempt from all of it. */
+export interface PodSecurityConfiguration {
+  readonly defaults: Policy;
+  readonly exemptUsers: ReadonlySet<string>;
+  readonly exemptNamespaces: ReadonlySet<string>;
+  readonly exemptRuntimeClasses: ReadonlySet<string>;
+}
+
+export const NO_EXEMPTIONS: PodSecurityConfiguration = {
+  defaults: PRIVILEGED,
+  exemptUsers: new Set(),
+  exemptNamespaces: new Set(),
+  exemptRuntimeClasses: new Set(),
+};
+
 const PREFIX = "pod-security.kubernetes.io/";
 
 /** `baseline:v1.30` */
@@ -31,10 +47,13 @@ export const isStricter = (a: Level, b: Level): boolean => LEVELS.indexOf(a) > L
 export const samePolicy = (a: LevelVersion, b: LevelVersion): boolean => a.level === b.level && a.minor === b.minor;
 
 /**
- * The policy of a namespace by its labels. A label that makes no sense is an error, and counts as the strictest policy
+ * The policy of a namespace by its labels, completed by `defaults`. A label that makes no sense is an error, and counts as the strictest policy
  * for enforcement and as none for the other two.
  */
-export function policyOf(labels: Readonly<Record<string, string>> = {}): { policy: Policy; errors: FieldError[] } {
+export function policyOf(
+  labels: Readonly<Record<string, string>> = {},
+  defaults: Policy = PRIVILEGED,
+): { policy: Policy; errors: FieldError[] } {
   const errors: FieldError[] = [];
   const read = <T>(key: string, parse: (text: string) => T | undefined, rule: string, otherwise: T): T | undefined => {
     const text = labels[PREFIX + key];
@@ -51,19 +70,21 @@ export function policyOf(labels: Readonly<Record<string, string>> = {}): { polic
     return { ...(level === undefined ? {} : { level }), ...(minor === undefined ? {} : { minor }) };
   };
   const asked = mode("enforce", "restricted");
-  const enforce = { ...DEFAULTS.enforce, ...asked };
-  const audit = { ...DEFAULTS.audit, ...mode("audit", "privileged") };
+  const enforce = { ...defaults.enforce, ...asked };
+  const audit = { ...defaults.audit, ...mode("audit", "privileged") };
   const warning = mode("warn", "privileged");
   const valid = asked.level !== undefined && asked.level === labels[`${PREFIX}enforce`];
   // Who enforces a level is warned of it, too: controllers' templates would fail only later.
-  const follows = warning.level === undefined && valid && isStricter(enforce.level, DEFAULTS.warn.level);
-  const warn = { ...DEFAULTS.warn, ...(follows ? enforce : {}), ...warning };
+  const follows = warning.level === undefined && valid && isStricter(enforce.level, defaults.warn.level);
+  const warn = { ...defaults.warn, ...(follows ? enforce : {}), ...warning };
   return { policy: { enforce, audit, warn }, errors };
 }
 
-const parseLevel = (text: string) => LEVELS.find((level) => level === text);
+/** A level by its name; undefined where there is none of that name. */
+export const parseLevel = (text: string) => LEVELS.find((level) => level === text);
 
-function parseMinor(text: string): number | "latest" | undefined {
+/** The minor version that `v1.x` names. */
+export function parseMinor(text: string): number | "latest" | undefined {
   if (text === "latest") return text;
   const match = /^v1\.(0|[1-9][0-9]*)$/.exec(text);
   return match ? Number(match[1]) : undefined;

@@ -50,7 +50,11 @@ export async function callWebhook(
   let answer: unknown;
   try {
     const config = webhook.clientConfig as WebhookClientConfig;
-    answer = await services.webhooks.call(config, review, { timeoutMs: timeoutSeconds * 1000 });
+    const plugin = mutating ? "MutatingAdmissionWebhook" : "ValidatingAdmissionWebhook";
+    const auth = services.configuration?.webhookCredentials.get(plugin)?.(config);
+    answer = await services.webhooks.call(auth ? { ...config, auth } : config, review, {
+      timeoutMs: timeoutSeconds * 1000,
+    });
   } catch (error) {
     if (!(error instanceof WebhookError)) throw error;
     const code = error.answer?.code ?? serviceUnavailable("").code;

@@ -5,6 +5,7 @@ import type { Authorizer } from "../../authorization.ts";
 import type { Lookup } from "../../lookup.ts";
 import type { ResourceCatalogue } from "../../resource-catalogue.ts";
 import type { WebhookCaller } from "../../webhook/webhook-client.ts";
+import type { WebhookCredentials } from "./webhook-credentials.ts";
 
 /** What the webhook plugins need from the server. */
 export interface WebhookServices {
@@ -15,4 +16,5 @@ export interface WebhookServices {
   readonly catalogue: ResourceCatalogue;
   readonly webhooks: WebhookCaller;
   readonly metrics: MetricsRegistry;
+  readonly configuration?: { readonly webhookCredentials: ReadonlyMap<string, WebhookCredentials> };
 }
