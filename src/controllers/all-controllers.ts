@@ -24,6 +24,7 @@ import {
 } from "./storage-protection.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
+import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status/controller.ts";
 
 /** Every controller there is, by upstream's names. */
 export const allControllers: readonly ControllerDefinition[] = [
@@ -51,4 +52,5 @@ export const allControllers: readonly ControllerDefinition[] = [
   claimProtectionController,
   volumeProtectionController,
   attributesClassProtectionController,
+  validatingAdmissionPolicyStatusController,
 ];
