@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { KubeObject, ResourceType } from "../api/object.ts";
+import type { ResourceDefinition } from "../api/resource-definition.ts";
 import {
   customResourceDefinitions,
   endpoints,
@@ -7,7 +8,6 @@ import {
   pods,
   resourceQuotas,
 } from "../api/resource-types.ts";
-import type { ResourceDefinition } from "../api/resource-definition.ts";
 import { resourceDefinition } from "../api/resources/index.ts";
 import { type ServedResource as DescribedResource, servedResources } from "../api/schema/served-resources.ts";
 import type { Service } from "../api/types/core.v1.ts";
@@ -32,8 +32,8 @@ import { bootstrapHooks } from "./bootstrap/hooks.ts";
 import { serverIdentity } from "./bootstrap/identity-lease.ts";
 import { componentStatusEndpoints } from "./component-statuses.ts";
 import { customResources } from "./crd/custom-resources.ts";
-import { describedCustomResources } from "./crd/described.ts";
 import { definitionHooks } from "./crd/definition-hooks.ts";
+import { describedCustomResources } from "./crd/described.ts";
 import { discovery } from "./discovery/discovery.ts";
 import { createVirtual } from "./endpoints/virtual.ts";
 import { SHORTEST_WATCH_SECONDS } from "./endpoints/watch.ts";
@@ -46,6 +46,7 @@ import { inProcessTransport } from "./http/in-process.ts";
 import { type Listener, type ListenOptions, listen, type TlsMaterial } from "./http/listener.ts";
 import { jsonReply } from "./http/status-reply.ts";
 import { cacheLookup } from "./lookup.ts";
+import { withAdmissionMetrics } from "./metrics/admission-metrics.ts";
 import type { DescriptionTable } from "./openapi/descriptions.ts";
 import { openApiRoutes } from "./openapi/openapi.ts";
 import { bindingResources } from "./pod-binding.ts";
@@ -54,7 +55,6 @@ import { beforeShutdown, type PostStartHook, runPostStartHooks } from "./post-st
 import type { KubeletClientOptions } from "./proxy/kubelets.ts";
 import { objectProxyEndpoints } from "./proxy/object-proxy.ts";
 import { podStreamEndpoints } from "./proxy/pod-streams.ts";
-import { withAdmissionMetrics } from "./metrics/admission-metrics.ts";
 import type { KindHooks } from "./registry/kind-hooks.ts";
 import { namespaceHooks } from "./registry/namespace-hooks.ts";
 import { Registry } from "./registry.ts";
@@ -74,6 +74,8 @@ import { unreachableWebhooks, webhookCaller } from "./webhook/webhook-client.ts"
 export interface ApiServerOptions extends TrafficOptions {
   /** Stays the caller's: `close` does not close it. */
   store: Store;
+  /** Whether no other server ever has the store, as one in memory: then no lease tells of this one. Default false. */
+  soleServer?: boolean;
   clock: Clock;
   random: Random;
   logger: Logger;
@@ -174,8 +176,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const hooks: Readonly<Record<string, KindHooks>> = {
     "namespaces.": namespaceHooks,
-    "customresourcedefinitions.apiextensions.k8s.io": definitionHooks,
     "services.": serviceAddresses.hooks(removeEndpoints),
+    "customresourcedefinitions.apiextensions.k8s.io": definitionHooks,
   };
   const timeToLiveOf = ({ timeToLiveMs }: ResourceDefinition) =>
     timeToLiveMs === undefined ? {} : { timeToLiveMs: options.eventTtlMs ?? timeToLiveMs };
@@ -241,7 +243,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     lookup,
     definitions: () => registryOf(customResourceDefinitions),
     catalogue,
+    store,
     caches,
+    webhooks,
     admission,
     user: SERVER_USER,
     clock,
@@ -318,6 +322,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       authentication: { clientCa: options.clientCa, requestHeader: options.security.requestHeader },
       identity: serverIdentity(options.hostname, externalAddress, random.uuid()),
       store,
+      sole: options.soleServer ?? false,
       clock,
       logger,
     }),

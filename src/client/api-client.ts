@@ -25,10 +25,13 @@ export interface ClientOptions {
   headers?: Readonly<Record<string, string>>;
   /** With a clock, requests that the server sends away with Retry-After are repeated, up to ten times, as client-go does. */
   clock?: Clock;
+  /** Nothing lies between this client and the server: watches last for a day, whatever is asked, and need no bookmarks. */
+  local?: boolean;
   /** Called with the text of each Warning header. */
   onWarning?(text: string): void;
 }
 
+const DAY_SECONDS = 86_400;
 const RETRIES_AFTER_RETRY_AFTER = 10;
 const PATCH_CONTENT: Record<PatchType | "apply", string> = {
   json: "application/json-patch+json",
@@ -135,6 +138,8 @@ export function client(transport: Transport, options: ClientOptions = {}): Clien
         const query = {
           watch: true,
           ...rest,
+          ...(options.local ? { timeoutSeconds: DAY_SECONDS } : {}),
+          ...(options.local && !sendInitialEvents ? { allowWatchBookmarks: undefined } : {}),
           sendInitialEvents,
           resourceVersionMatch: sendInitialEvents === undefined ? undefined : "NotOlderThan",
         };

@@ -65,6 +65,8 @@ const SCHEDULER: UserInfo = { name: "system:kube-scheduler", groups: ["system:au
 const SIMULATOR: UserInfo = { name: "system:knarr-simulator", groups: ["system:masters", "system:authenticated"] };
 
 interface Running {
+  /** Resolves when it is at work; rejects where it ends before. */
+  readonly started: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -90,32 +92,34 @@ export function inProcess(options: InProcessOptions): InProcess {
   const clientOf = (user: UserInfo, userAgent: string, component?: InProcessComponent): Client =>
     apiClient(transport(user, userAgent), {
       userAgent,
+      local: true,
       clock: options.clockFor(component ?? "kube-apiserver"),
     });
 
-  const starts: Record<InProcessComponent, () => Promise<Running>> = {
-    async "kube-apiserver"() {
+  const starts: Record<InProcessComponent, () => Running> = {
+    "kube-apiserver"() {
       const clock = options.clockFor("kube-apiserver");
       server = createApiServer({
         ...options.server,
         ...(options.network ? { network: options.network } : {}),
         store,
+        soleServer: true,
         clock,
         random,
         logger: options.loggerFor("kube-apiserver"),
         security: options.security,
         externalAddress: "127.0.0.1:6443",
       });
-      const started = server;
-      await started.ready;
+      const made = server;
       return {
+        started: made.ready,
         async stop() {
-          await started.close(0);
-          if (server === started) server = undefined;
+          await made.close(0);
+          if (server === made) server = undefined;
         },
       };
     },
-    async "kube-scheduler"() {
+    "kube-scheduler"() {
       const ending = new AbortController();
       const done = runScheduler(
         {
@@ -128,9 +132,9 @@ export function inProcess(options: InProcessOptions): InProcess {
         },
         ending.signal,
       );
-      return ended(done, ending);
+      return endedBy(ending, done, Promise.resolve());
     },
-    async "kube-controller-manager"() {
+    "kube-controller-manager"() {
       const ending = new AbortController();
       const started = Promise.withResolvers<void>();
       const done = runControllerManager(
@@ -145,20 +149,17 @@ export function inProcess(options: InProcessOptions): InProcess {
         },
         ending.signal,
       );
-      await Promise.race([started.promise, done]);
-      return ended(done, ending);
+      return endedBy(ending, done, started.promise);
     },
-    async simulator() {
-      const started = startSimulator({
+    simulator() {
+      simulator = startSimulator({
         ...options.simulator,
         clock: options.clockFor("simulator"),
         random,
         logger: options.loggerFor("simulator"),
         client: clientOf(SIMULATOR, "kubelet", "simulator"),
       });
-      simulator = started;
-      await started.started;
-      return started;
+      return simulator;
     },
   };
 
@@ -175,7 +176,9 @@ export function inProcess(options: InProcessOptions): InProcess {
     client: clientOf,
     async start(component) {
       if (running.has(component)) throw new Error(`${component} is running already`);
-      running.set(component, await starts[component]());
+      const started = starts[component]();
+      running.set(component, started);
+      await started.started;
     },
     async kill(component) {
       const one = running.get(component);
@@ -195,9 +198,17 @@ export function inProcess(options: InProcessOptions): InProcess {
 }
 
 /** A component that ends when `ending` is aborted. A failure before that is reported when it is stopped. */
-function ended(done: Promise<void>, ending: AbortController): Running {
+function endedBy(ending: AbortController, done: Promise<void>, atWork: Promise<void>): Running {
   done.catch(() => {});
+  const started = Promise.race([
+    atWork,
+    done.then(() => {
+      throw new Error("the component was stopped before it was at work");
+    }),
+  ]);
+  started.catch(() => {});
   return {
+    started,
     async stop() {
       ending.abort();
       await done;

@@ -177,22 +177,20 @@ function viewOf(definition: Reconciler, resources: Resources, informers: Informe
 
 async function reconcileKey(definition: Reconciler, key: string, shared: Shared): Promise<ReconcileResult | undefined> {
   const { name, namespace } = splitKey(key);
-  const object = shared.view.get(definition.for, name, namespace);
+  let object = shared.view.get(definition.for, name, namespace);
   if (!object) return undefined;
-  const context = contextOf(definition, object, shared);
   const { finalizer } = definition;
   if (object.metadata?.deletionTimestamp) {
     if (!finalizer || !object.metadata.finalizers?.includes(finalizer.name)) return undefined;
-    await finalizer.finalize(object, context);
+    await finalizer.finalize(object, contextOf(definition, object, shared));
     await setFinalizers(definition, object, shared, (present) => present.filter((one) => one !== finalizer.name));
     return undefined;
   }
   if (finalizer && !object.metadata?.finalizers?.includes(finalizer.name)) {
-    // The change brings the object back: nothing is done for it before its end is taken care of.
-    await setFinalizers(definition, object, shared, (present) => [...present, finalizer.name]);
-    return undefined;
+    // First of all: nothing is done for an object before its end is taken care of.
+    object = await setFinalizers(definition, object, shared, (present) => [...present, finalizer.name]);
   }
-  const outcome = await definition.reconcile(object, context);
+  const outcome = await definition.reconcile(object, contextOf(definition, object, shared));
   return outcome?.requeueAfter === undefined ? undefined : { requeueAfterMs: milliseconds(outcome.requeueAfter) };
 }
 
@@ -201,11 +199,11 @@ async function setFinalizers(
   object: KubeObject,
   { client, resources }: Shared,
   change: (present: readonly string[]) => readonly string[],
-): Promise<void> {
+): Promise<KubeObject> {
   const type = resources.get(definition.for)!;
   const { name = "", namespace, resourceVersion, finalizers = [] } = object.metadata ?? {};
   const metadata = { resourceVersion, finalizers: change(finalizers) };
-  await client.resource(type).patch(name, namespace, "merge", { metadata }, { fieldManager: definition.name });
+  return client.resource(type).patch(name, namespace, "merge", { metadata }, { fieldManager: definition.name });
 }
 
 function contextOf(definition: Reconciler, object: KubeObject, shared: Shared): ReconcileContext<KubeObject> {

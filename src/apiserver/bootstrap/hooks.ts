@@ -31,6 +31,8 @@ export interface BootstrapOptions {
   authentication: AuthenticationInfo;
   identity: ServerIdentity;
   store: Store;
+  /** Whether no other server has this store: then nothing is to be looked after again that was once put in place. */
+  sole: boolean;
   clock: Clock;
   logger: Logger;
 }
@@ -53,9 +55,13 @@ export function bootstrapHooks(options: BootstrapOptions): PostStartHook[] {
     },
     { name: "scheduling/bootstrap-system-priority-classes", run: ensurePriorityClasses },
     repeated(SERVICE_CIDR, [], SERVICE_PERIOD_MS, serviceCidr, options),
-    repeated("start-kube-apiserver-identity-lease-controller", [NAMESPACES], RENEW_PERIOD_MS, renew, options),
-    repeated("start-kube-apiserver-identity-lease-garbage-collector", [NAMESPACES], SWEEP_PERIOD_MS, sweep, options),
   ];
+  if (!options.sole) {
+    hooks.push(
+      repeated("start-kube-apiserver-identity-lease-controller", [NAMESPACES], RENEW_PERIOD_MS, renew, options),
+      repeated("start-kube-apiserver-identity-lease-garbage-collector", [NAMESPACES], SWEEP_PERIOD_MS, sweep, options),
+    );
+  }
   if (advertise) hooks.push(kubernetesService(advertise, ranges[0]!, options));
   if (authentication.clientCa !== undefined || authentication.requestHeader) {
     hooks.push({
@@ -95,13 +101,14 @@ function repeated(
   after: readonly string[],
   periodMs: number,
   action: (admin: Client) => Promise<void>,
-  { clock, logger }: Pick<BootstrapOptions, "clock" | "logger">,
+  { sole, clock, logger }: Pick<BootstrapOptions, "sole" | "clock" | "logger">,
 ): PostStartHook {
   return {
     name,
     after,
     async run(admin, signal) {
       await action(admin);
+      if (sole) return;
       let running = false;
       const timer = clock.every(periodMs, () => {
         if (running) return;
