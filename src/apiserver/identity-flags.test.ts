@@ -154,6 +154,24 @@ test("webhooks and token files by flags", async () => {
   );
 });
 
+test("flags of ServiceAccount tokens are checked", async () => {
+  const issuers = (...list: string[]) => settings({ "service-account-issuer": list });
+  await issuers("https://a", "kubernetes/serviceaccount");
+  await assert.rejects(issuers("https://a", "https://a"), /"https:\/\/a" is already specified/);
+  await assert.rejects(issuers(""), /should not be an empty string/);
+  await assert.rejects(issuers("http://[x"), /was not a valid URL/);
+  await assert.rejects(settings({ "service-account-jwks-uri": "http://x" }), /requires https scheme/);
+  await assert.rejects(
+    settings({ "service-account-max-token-expiration": 60_000 }),
+    /between 1 hour and 2\^32 seconds/,
+  );
+});
+
+test("where everything is allowed nobody is anonymous", async () => {
+  assert.equal((await settings({ "authorization-mode": ["AlwaysAllow"] })).anonymous("/"), false);
+  assert.equal((await settings({})).anonymous("/"), true);
+});
+
 test("authorization modes by flags", async () => {
   const path = await file("authz.kubeconfig", kubeconfig("https://authz.example.org"));
   const policies = await file(

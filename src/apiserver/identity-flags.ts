@@ -4,6 +4,7 @@ import type { Flags, FlagValues } from "../base/flags.ts";
 import type { Logger } from "../base/logger.ts";
 import type { MetricsRegistry } from "../base/metrics.ts";
 import type { Network } from "../base/network.ts";
+import { checkServiceAccountFlags } from "./authentication/service-account-flags.ts";
 import { type AuthenticationSettings, authenticationSettings } from "./authentication/settings.ts";
 import { type AuthorizationSettings, authorizationSettings } from "./authorization/settings.ts";
 
@@ -67,6 +68,8 @@ export type IdentityFlagValues = FlagValues<typeof identityFlags> & {
   readonly "authorization-mode"?: readonly string[];
   readonly "anonymous-auth"?: boolean;
   readonly "service-account-issuer": readonly string[];
+  readonly "service-account-jwks-uri"?: string;
+  readonly "service-account-max-token-expiration"?: number;
 };
 
 export interface IdentityServices {
@@ -84,9 +87,19 @@ export async function identitySettings(
   flags: IdentityFlagValues,
   services: IdentityServices,
 ): Promise<IdentitySettings> {
+  checkServiceAccountFlags(flags);
   const authorization = await authorizationSettings(flags, services);
   try {
-    const authentication = await authenticationSettings(flags, services);
+    const allowsAll = authorization.authorizers.specs.some(({ type }) => type === "AlwaysAllow");
+    if (allowsAll && flags["anonymous-auth"] !== false) {
+      services.logger.warn(
+        "everything is allowed, so nobody may be anonymous: requests without credentials are refused",
+      );
+    }
+    const authentication = await authenticationSettings(
+      allowsAll ? { ...flags, "anonymous-auth": false } : flags,
+      services,
+    );
     return {
       ...authorization,
       ...authentication,

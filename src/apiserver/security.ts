@@ -124,7 +124,12 @@ export function security(options: SecurityOptions, context: SecurityContext): Se
       certificateAuthenticator({ clock }),
       bearerAuthenticator(tokens, audiences),
     ],
-    { anonymous: options.anonymous ?? true },
+    {
+      anonymous: options.anonymous ?? true,
+      // The client is not told why.
+      onFailure: (error) =>
+        logger.warn("a request could not be authenticated", { error: (error as Error).cause ?? error }),
+    },
   );
 
   const policies = new PolicyIndex();

@@ -26,7 +26,7 @@ const completed = new WeakMap<UserInfo, UserInfo>();
  */
 export function authenticatorUnion(
   authenticators: readonly Authenticator[],
-  options: { anonymous: boolean | AnonymousPolicy },
+  options: { anonymous: boolean | AnonymousPolicy; onFailure?: (error: unknown) => void },
 ): Authenticator {
   const { anonymous: allowed } = options;
   const anonymous = typeof allowed === "function" ? allowed : () => allowed;
@@ -41,7 +41,10 @@ export function authenticatorUnion(
           failure ??= error;
         }
       }
-      if (failure) throw failure;
+      if (failure) {
+        options.onFailure?.(failure);
+        throw failure;
+      }
       return anonymous(credentials.path ?? "/") ? ANONYMOUS : undefined;
     },
   };
