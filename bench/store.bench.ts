@@ -7,10 +7,12 @@ import { silentLogger } from "../src/base/logger.ts";
 import { embeddedStore } from "../src/store/embedded/embedded-store.ts";
 import { memoryStore } from "../src/store/memory.ts";
 import type { Store } from "../src/store/store.ts";
+import { startEtcd, withoutEtcd } from "../test/integration/etcd.fixture.ts";
 
 /**
  * Compare-and-swap updates of 2 KB values, each writer on keys of its own and with one write under way, while one
- * watcher of everything listens, as the API server does. Run: node bench/store.bench.ts [seconds per figure]
+ * watcher of everything listens, as the API server does; with etcd over TLS on the same disk as a peer, where it is
+ * installed. Results: store.results.md. Run: node bench/store.bench.ts [seconds per figure]
  */
 const SECONDS = Number(process.argv[2] ?? 1);
 const WRITERS = [1, 10, 100];
@@ -18,9 +20,11 @@ const value = new Uint8Array(2048).fill(120);
 
 const directory = await mkdtemp(join(tmpdir(), "knarr-bench-"));
 const clock = systemClock({ keepAlive: true });
+const etcd = withoutEtcd ? undefined : await startEtcd();
 const stores: [string, () => Promise<Store>][] = [
   ["memory", async () => memoryStore()],
   ["embedded", () => embeddedStore({ path: join(directory, "store.db"), clock, logger: silentLogger })],
+  ...(etcd ? [["etcd", () => etcd.store()] satisfies [string, () => Promise<Store>]] : []),
 ];
 try {
   console.log("store     writers   writes/s   p50 ms   p99 ms   event loop p99 ms");
@@ -31,6 +35,7 @@ try {
     await store.close();
   }
 } finally {
+  await etcd?.dispose();
   await rm(directory, { recursive: true });
 }
 
