@@ -64,6 +64,7 @@ import { builtInCatalogue, type ResourceCatalogue } from "./resource-catalogue.t
 import { resourceEndpoints, type Verbs } from "./resource-endpoints.ts";
 import type { Serves } from "./runtime-config.ts";
 import { type SecurityOptions, security } from "./security.ts";
+import { storeCheck } from "./store-check.ts";
 import { type TrafficOptions, traffic } from "./traffic.ts";
 import { versionInfo } from "./version.ts";
 import type { VirtualResource } from "./virtual-resource.ts";
@@ -264,7 +265,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     evictionResource({ pod, budget, lookup, clock }),
   ];
   const special = specialEndpoints(virtual);
-  const storeAnswers = async () => void (await store.revision());
+  const storeAnswers = storeCheck(store, clock);
   special.set("componentstatuses.", componentStatusEndpoints([{ name: "etcd-0", check: storeAnswers }]));
   const { shortestWatchSeconds = SHORTEST_WATCH_SECONDS } = options;
   if (network && options.kubeletClient) {
