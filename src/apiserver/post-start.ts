@@ -9,6 +9,8 @@ export interface PostStartHook {
   readonly name: string;
   /** Hooks that must have succeeded before. */
   readonly after?: readonly string[];
+  /** Further health checks that say that it has succeeded. */
+  readonly checks?: readonly string[];
   run(client: Client, signal: AbortSignal): Promise<void>;
   /** While the server still answers, but is about to stop. Does not hold it up for long. */
   beforeShutdown?(client: Client): Promise<void>;
@@ -46,7 +48,8 @@ export async function runPostStartHooks(
     const check = () => {
       if (!done) throw new Error("not finished");
     };
-    health.add({ name: `poststarthook/${hook.name}`, check }, ["livez", "readyz"]);
+    const names = [`poststarthook/${hook.name}`, ...(hook.checks ?? [])];
+    for (const name of names) health.add({ name, check }, ["livez", "readyz"]);
   }
   await Promise.all(runs.values());
 }

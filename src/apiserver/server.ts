@@ -67,6 +67,7 @@ import { type SecurityOptions, security } from "./security.ts";
 import { storeCheck } from "./store-check.ts";
 import { type TrafficOptions, traffic } from "./traffic.ts";
 import { versionInfo } from "./version.ts";
+import { startPhases } from "./start-phases.ts";
 import type { VirtualResource } from "./virtual-resource.ts";
 import { watchCaches } from "./watch-cache/watch-caches.ts";
 import { type ServiceRouting, serviceResolver } from "./webhook/service-resolver.ts";
@@ -332,14 +333,20 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...aggregated.postStartHooks,
     ...(options.postStartHooks ?? []),
   ];
-  const starting = Promise.all([
-    secured.start(),
-    serviceAddresses.start(),
-    custom.start(),
-    ...admission.map((plugin) => plugin.start?.()),
-    aggregated.start(),
-    around.start(lookup),
-  ]);
+  checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
+  checks.add({ name: "log", check: () => {} }, ["livez", "readyz"]);
+  checks.add({ name: "etcd", group: "etcd", check: storeAnswers }, ["livez", "readyz"]);
+  checks.add({ name: "etcd-readiness", group: "etcd-readiness", check: storeAnswers }, ["readyz"]);
+  const starting = startPhases(
+    {
+      security: secured.start(),
+      admission: Promise.all(admission.map((plugin) => plugin.start?.())),
+      customResources: custom.start(),
+      aggregation: aggregated.start(),
+      storage: Promise.all([serviceAddresses.start(), around.start(lookup)]),
+    },
+    checks,
+  );
   starting.catch((error) => logger.error("what is stored could not be read", { error }));
   const afterStart: Filter = async (context, next) => {
     await starting;
@@ -359,22 +366,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     return [expireObjects({ cache: () => registryOf(type).cache, timeToLiveMs, clock, logger })];
   });
 
-  checks.add({ name: "ping", check: () => {} }, ["livez", "readyz"]);
-  checks.add({ name: "log", check: () => {} }, ["livez", "readyz"]);
-  checks.add({ name: "etcd", group: "etcd", check: storeAnswers }, ["livez", "readyz"]);
-  checks.add({ name: "etcd-readiness", group: "etcd-readiness", check: storeAnswers }, ["readyz"]);
-  checks.add({ name: "informer-sync", check: () => crdCheck() }, ["readyz"]);
-  let definitionsRead = false;
-  starting.then(
-    () => {
-      definitionsRead = true;
-    },
-    () => {},
-  );
-  const crdCheck = () => {
-    if (!definitionsRead) throw new Error("the CustomResourceDefinitions have not been read yet");
-  };
-  checks.add({ name: "poststarthook/crd-informer-synced", check: crdCheck }, ["livez", "readyz"]);
   for (const check of options.healthChecks ?? []) checks.add(check, ["livez", "readyz"]);
   const ready = runPostStartHooks(postStart, {
     client: ownClient(),

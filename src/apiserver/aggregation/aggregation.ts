@@ -80,7 +80,11 @@ export function aggregation(options: AggregationOptions): Aggregation {
     start: () => apiServices.start(),
     stop: () => apiServices.stop(),
     postStartHooks: [
-      { name: "kube-apiserver-autoregistration", run: (client) => keepAutomatic(client, apiServices, options, logger) },
+      {
+        name: "kube-apiserver-autoregistration",
+        checks: ["autoregister-completion"],
+        run: (client) => keepAutomatic(client, apiServices, options, logger),
+      },
       {
         name: "apiservice-status-remote-available-controller",
         async run() {
