@@ -3,6 +3,7 @@ import type { ControllerDefinition } from "./controller.ts";
 import { cronJobController } from "./cron-job/controller.ts";
 import { daemonSetController } from "./daemon-set/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
+import { disruptionController } from "./disruption/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { endpointSliceMirroringController } from "./endpoints/mirror-controller.ts";
 import { endpointSliceController } from "./endpoints/slice-controller.ts";
@@ -46,6 +47,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,
+  disruptionController,
   resourceQuotaController,
   clusterRoleAggregationController,
   serviceCidrController,
