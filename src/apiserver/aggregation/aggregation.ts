@@ -1,4 +1,5 @@
 import { apiServices as apiServiceType } from "../../api/resource-types.ts";
+import type { APIService } from "../../api/types/apiregistration.v1.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { MetricsRegistry } from "../../base/metrics.ts";
@@ -147,24 +148,27 @@ async function keepAutomatic(
   logger: Logger,
 ): Promise<void> {
   const settled = new Set<string>();
+  let made: { readonly generation: number; readonly services: ReadonlyMap<string, APIService> } | undefined;
+  /** Made anew when the catalogue has changed. */
+  const wanted = () => {
+    const { generation } = catalogue;
+    if (made?.generation !== generation) made = { generation, services: automaticApiServices(catalogue) };
+    return made.services;
+  };
   const reconcile = async (name: string) => {
-    const step = planApiService(
-      automaticApiServices(catalogue).get(name),
-      apiServices.all.get(name),
-      !settled.has(name),
-    );
+    const step = planApiService(wanted().get(name), apiServices.all.get(name), !settled.has(name));
     if (step) await carryOut(client, step);
     settled.add(name);
   };
   // Answered only when all that is stored has been read, custom resources included.
   const { items } = await client.resource(apiServiceType).list();
   const present = items.map(({ metadata }) => metadata?.name ?? "");
-  await Promise.all([...new Set([...automaticApiServices(catalogue).keys(), ...present])].map(reconcile));
+  await Promise.all([...new Set([...wanted().keys(), ...present])].map(reconcile));
 
   const queue = workQueue({ clock });
-  const known = new Set(automaticApiServices(catalogue).keys());
+  const known = new Set(wanted().keys());
   catalogue.onChange(() => {
-    const now = automaticApiServices(catalogue);
+    const now = wanted();
     for (const name of now.keys()) if (!known.has(name)) queue.add(name);
     for (const name of known) if (!now.has(name)) queue.add(name);
     known.clear();
