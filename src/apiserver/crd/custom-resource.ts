@@ -6,23 +6,35 @@ import { forbidden } from "../../api/status-error.ts";
 import { loadPatterns, patternsLoaded } from "../../api/structural/patterns.ts";
 import type { CustomResourceDefinition } from "../../api/types/apiextensions.v1.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
+import type { Store } from "../../store/store.ts";
 import type { AdmissionPlugin } from "../admission/admission.ts";
 import { Registry } from "../registry.ts";
-import type { WatchCaches } from "../watch-cache/watch-cache.ts";
+import type { ResourceCache, WatchCaches } from "../watch-cache/watch-cache.ts";
+import { watchCaches } from "../watch-cache/watch-caches.ts";
+import type { WebhookCaller } from "../webhook/webhook-client.ts";
 import { isTrue } from "./conditions.ts";
+import { convertingStore } from "./converting-store.ts";
 import { customDefinition } from "./custom-definition.ts";
 import { CustomVersion } from "./custom-version.ts";
 import type { VersionParts } from "./served-versions.ts";
-import { viewOptions, writingAs } from "./view-cache.ts";
+import { convertedOptions, storeConversion, type VersionView, viewOptions, writingAs } from "./view-cache.ts";
+import { webhookConversion } from "./webhook-conversion.ts";
 
 export interface CustomResourceServices {
+  readonly store: Store;
   readonly caches: WatchCaches;
+  readonly webhooks: WebhookCaller;
+  readonly logger: Logger;
   /** In the order in which they are asked. */
   readonly admission: readonly AdmissionPlugin[];
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** What each version whose objects a webhook converts may remember. */
+const CONVERTED_MEMO_BYTES = 4 * 2 ** 20;
 
 /** Requests under way when a definition changes may use the old engine for so long. */
 const DRAIN_MS = 1_000;
@@ -98,7 +110,7 @@ export class CustomResource {
       spec.versions.map(({ name }) => [name, new CustomVersion(name, preserve, () => this.#whole())]),
     );
     const storage = spec.versions.find((version) => version.storage)?.name ?? "";
-    const { caches, admission, clock, random } = this.#services;
+    const { admission, clock, random } = this.#services;
     return spec.versions
       .filter((version) => version.served || version.storage)
       .map((version): VersionParts => {
@@ -115,16 +127,37 @@ export class CustomResource {
         let registry: Registry | undefined;
         const open = () => {
           if (registry) return registry;
-          const view = caches.openView(
-            viewOptions({ group, resource: names.plural, version: custom, versions, definition }),
+          const cache = this.#openCache(
+            { group, resource: names.plural, version: custom, versions, definition },
+            storage,
           );
-          this.#closing.push(view.close);
-          const cache = writingAs(view.cache, apiVersionOf({ group, version: storage }));
           registry = new Registry({ definition, cache, hooks: this.#hooks(type), admission, clock, random });
           return registry;
         };
         return { version, custom, definition, open, prepare: () => this.#prepare() };
       });
+  }
+
+  #openCache(view: VersionView, storage: string): ResourceCache {
+    const { store, caches, clock, logger, webhooks, random } = this.#services;
+    const { conversion, group } = this.#definition.spec;
+    if (conversion?.strategy !== "Webhook") {
+      const opened = caches.openView(viewOptions(view));
+      this.#closing.push(opened.close);
+      return writingAs(opened.cache, apiVersionOf({ group, version: storage }));
+    }
+    const convert = webhookConversion(conversion, { webhooks, random });
+    const onFailure = (error: unknown) => {
+      const { resource, version } = view;
+      logger.warn("a custom object could not be converted", { resource, version: version.name, error });
+      // Those who wait for this change begin anew, too; what comes of it is for them.
+      opened.count().catch(() => {});
+    };
+    const converting = convertingStore(store, storeConversion(view, view.versions.get(storage)!, convert, onFailure));
+    const own = watchCaches({ store: converting, clock, logger, memoBytes: CONVERTED_MEMO_BYTES });
+    this.#closing.push(() => own.close());
+    const opened = own.open(convertedOptions(view));
+    return opened;
   }
 
   /** Loads what reading and validating takes. */

@@ -2,7 +2,9 @@ import { apiVersionOf, parseApiVersion, type UnknownObject } from "../../api/obj
 import type { ResourceDefinition } from "../../api/resource-definition.ts";
 import { storedBytes } from "../registry/object-bytes.ts";
 import type { Attributes, ResourceCache, ResourceCacheOptions } from "../watch-cache/watch-cache.ts";
+import type { StoreConversion } from "./converting-store.ts";
 import type { CustomVersion } from "./custom-version.ts";
+import type { Convert } from "./webhook-conversion.ts";
 
 /** How one version of a custom resource reads what is stored. */
 export interface VersionView {
@@ -19,12 +21,10 @@ export const customPrefix = (group: string, resource: string): string => `/regis
 
 /** How a cache of one version is opened, where versions differ in their names only. */
 export function viewOptions(view: VersionView): ResourceCacheOptions {
-  const { group, resource, version, definition } = view;
+  const { group, version } = view;
   const apiVersion = apiVersionOf({ group, version: version.name });
-  const fields = Object.entries(definition.selectableFields ?? {});
   return {
-    prefix: customPrefix(group, resource),
-    resource,
+    ...convertedOptions(view),
     decode(value) {
       const object = readStored(parse(value), view.versions);
       if (object.apiVersion === apiVersion) return object;
@@ -32,6 +32,15 @@ export function viewOptions(view: VersionView): ResourceCacheOptions {
       version.coerce(object, { lenient: true });
       return object;
     },
+  };
+}
+
+/** The same for a cache that gets its objects in this version already. */
+export function convertedOptions({ group, resource, definition }: VersionView): ResourceCacheOptions {
+  const fields = Object.entries(definition.selectableFields ?? {});
+  return {
+    prefix: customPrefix(group, resource),
+    resource,
     attributes(object: UnknownObject): Attributes {
       const { labels = {}, name = "", namespace = "" } = object.metadata ?? {};
       const values: Record<string, string> = { "metadata.name": name, "metadata.namespace": namespace };
@@ -69,4 +78,36 @@ export function writingAs(cache: ResourceCache, storageApiVersion: string): Reso
     },
   };
   return Object.assign(Object.create(cache) as ResourceCache, writing);
+}
+
+/** How a version's objects come from the store and go there by `convert`. */
+export function storeConversion(
+  view: VersionView,
+  storage: CustomVersion,
+  convert: Convert,
+  onFailure: (error: unknown) => void,
+): StoreConversion {
+  const { group, resource, version, versions } = view;
+  const apiVersion = apiVersionOf({ group, version: version.name });
+  const storageApiVersion = apiVersionOf({ group, version: storage.name });
+  const converted = async (objects: readonly UnknownObject[], to: CustomVersion, target: string) => {
+    const results = await convert(objects, target);
+    results.forEach((object, index) => {
+      if (object !== objects[index]) to.coerce(object, { lenient: true });
+    });
+    return results;
+  };
+  return {
+    prefix: customPrefix(group, resource),
+    onFailure,
+    async read(values) {
+      const objects = values.map((value) => readStored(parse(value), versions));
+      return (await converted(objects, version, apiVersion)).map((object) => storedBytes(object));
+    },
+    async write(value) {
+      if (apiVersion === storageApiVersion) return value;
+      const [object] = await converted([parse(value)], storage, storageApiVersion);
+      return storedBytes(object!);
+    },
+  };
 }
