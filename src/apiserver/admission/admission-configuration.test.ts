@@ -111,8 +111,8 @@ test("webhooks get the credentials that a kubeconfig file has for their address"
 test("what can't be used is refused by name", async () => {
   for (const [plugins, message] of [
     [
-      "- name: EventRateLimit\n  configuration: {kind: Configuration}\n",
-      /"EventRateLimit": a configuration of this plugin is not supported/,
+      "- name: ImagePolicyWebhook\n  configuration: {kind: Configuration}\n",
+      /"ImagePolicyWebhook": a configuration of this plugin is not supported/,
     ],
     [
       `- name: PodSecurity\n  configuration: {apiVersion: v9, kind: X}\n`,

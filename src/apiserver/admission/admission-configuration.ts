@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join } from "node:path";
 import type { Files } from "../../base/files.ts";
 import { anyObject, type ConfigurationKind, listOf, readConfiguration, record, text } from "../configuration/shape.ts";
+import { type EventLimit, eventRateLimitConfiguration } from "./event-rate-limit.ts";
 import { podSecurityConfiguration } from "./pod-security/configuration.ts";
 import type { PodSecurityConfiguration } from "./pod-security/policy.ts";
 import { type WebhookCredentials, webhookCredentials } from "./webhook/webhook-credentials.ts";
@@ -8,6 +9,7 @@ import { type WebhookCredentials, webhookCredentials } from "./webhook/webhook-c
 /** What upstream's --admission-control-config-file says, of the plugins that can be configured. */
 export interface AdmissionConfiguration {
   readonly podSecurity?: PodSecurityConfiguration;
+  readonly eventLimits?: readonly EventLimit[];
   /** By the names of the two webhook plugins: who the server is to webhooks. */
   readonly webhookCredentials: ReadonlyMap<string, WebhookCredentials>;
 }
@@ -45,11 +47,13 @@ export async function admissionConfiguration(path: string, files: Files): Promis
   const { configuration } = await readConfiguration<{ plugins?: PluginEntry[] }>(content, KIND);
   const credentials = new Map<string, WebhookCredentials>();
   let podSecurity: PodSecurityConfiguration | undefined;
+  let eventLimits: readonly EventLimit[] | undefined;
   for (const plugin of configuration.plugins ?? []) {
     const own = await contentOf(plugin, dirname(path), files);
     if (own === undefined) continue;
     try {
       if (plugin.name === "PodSecurity") podSecurity = await podSecurityConfiguration(own);
+      else if (plugin.name === "EventRateLimit") eventLimits = await eventRateLimitConfiguration(own);
       else if (plugin.name === "MutatingAdmissionWebhook" || plugin.name === "ValidatingAdmissionWebhook") {
         const found = await credentialsOf(own, files);
         if (found) credentials.set(plugin.name, found);
@@ -60,7 +64,11 @@ export async function admissionConfiguration(path: string, files: Files): Promis
       });
     }
   }
-  return { ...(podSecurity ? { podSecurity } : {}), webhookCredentials: credentials };
+  return {
+    ...(podSecurity ? { podSecurity } : {}),
+    ...(eventLimits ? { eventLimits } : {}),
+    webhookCredentials: credentials,
+  };
 }
 
 /** A plugin's own configuration: given in place, or in a file that is relative to the first one. */

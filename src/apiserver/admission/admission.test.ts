@@ -89,7 +89,8 @@ test("plugins are chosen by upstream's names and run in its order", () => {
   assert.ok(!names([], ["Priority", "MutatingAdmissionWebhook"]).includes("Priority"));
   assert.throws(() => names(["Nope"], []), /enable-admission-plugins plugin "Nope" is unknown/);
   assert.throws(() => names([], ["Nope"]), /disable-admission-plugins plugin "Nope" is unknown/);
-  assert.throws(() => names(["EventRateLimit"], []), /"EventRateLimit" is not supported/);
+  assert.throws(() => names(["EventRateLimit"], []), /EventRateLimit needs a configuration/);
+  assert.throws(() => names(["ImagePolicyWebhook"], []), /"ImagePolicyWebhook" is not supported/);
   assert.throws(
     () => names(["Priority"], ["Priority"]),
     /\[Priority\] in enable-admission-plugins and disable-admission-plugins overlapped/,

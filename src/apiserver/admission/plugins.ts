@@ -14,6 +14,7 @@ import { alwaysPullImages } from "./always-pull-images.ts";
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from "./certificates.ts";
 import { defaultIngressClass, defaultStorageClass } from "./default-class.ts";
 import { type DefaultTolerationOptions, defaultTolerationSeconds } from "./default-toleration-seconds.ts";
+import { eventRateLimit } from "./event-rate-limit.ts";
 import { extendedResourceToleration } from "./extended-resource-toleration.ts";
 import { limitPodHardAntiAffinityTopology } from "./hard-anti-affinity.ts";
 import { limitRanger } from "./limit-ranger.ts";
@@ -90,7 +91,7 @@ const PLUGINS: readonly Row[] = [
   { name: "Priority", on: true, make: priority },
   { name: "DefaultTolerationSeconds", on: true, make: ({ tolerations }) => defaultTolerationSeconds(tolerations) },
   { name: "PodTolerationRestriction", on: false, make: podTolerationRestriction },
-  { name: "EventRateLimit", on: false },
+  { name: "EventRateLimit", on: false, make: eventRateLimit },
   { name: "ExtendedResourceToleration", on: false, make: () => extendedResourceToleration },
   { name: "DefaultStorageClass", on: true, make: defaultStorageClass },
   { name: "StorageObjectInUseProtection", on: true, make: () => storageObjectInUseProtection },
