@@ -164,6 +164,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     nodePortRange: options.serviceNodePortRange ?? DEFAULT_NODE_PORT_RANGE,
     store,
     registryOf: (type) => registryOf(type),
+    lookup: () => lookup,
     user: SERVER_USER,
     clock,
     random,

@@ -2,7 +2,7 @@ import type { KubeObject } from "../../api/object.ts";
 import { isAlreadyExists, isNotFound } from "../../api/status-error.ts";
 import type { Service } from "../../api/types/core.v1.ts";
 import type { IPAddress } from "../../api/types/networking.v1.ts";
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
@@ -27,12 +27,14 @@ export interface RepairOptions {
 
 /** How often the cluster looks for what crashes have left behind, as upstream does. */
 const PERIOD_MS = 3 * 60_000;
+/** So that what goes together is looked at together. */
+const SOON_MS = 1_000;
 
 export interface RepairLoops {
   /** Puts addresses and ports right. Rejects where the store can't be read or written. */
   once(): Promise<void>;
-  /** Does so now and then, until stopped. */
-  start(): { stop(): void };
+  /** Does so now and then until stopped, and soon after `soon` was called. */
+  start(): { soon(): void; stop(): void };
 }
 
 /** Keeps what is taken and what Services have the same: after crashes, and after whatever people do to the objects. */
@@ -81,7 +83,10 @@ export function repairLoops(options: RepairOptions): RepairLoops {
     once,
     start() {
       let running = false;
-      const timer = clock.every(PERIOD_MS, () => {
+      let due: Timer | undefined;
+      const run = () => {
+        due?.cancel();
+        due = undefined;
         if (running) return;
         running = true;
         once()
@@ -89,8 +94,17 @@ export function repairLoops(options: RepairOptions): RepairLoops {
           .finally(() => {
             running = false;
           });
-      });
-      return { stop: () => timer.cancel() };
+      };
+      const timer = clock.every(PERIOD_MS, run);
+      return {
+        soon() {
+          due ??= clock.after(SOON_MS, run);
+        },
+        stop() {
+          due?.cancel();
+          timer.cancel();
+        },
+      };
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import { eventRecorder } from "../../client/event-broadcaster.ts";
 import type { Store } from "../../store/store.ts";
+import type { Lookup } from "../lookup.ts";
 import type { PostStartHook } from "../post-start.ts";
 import type { KindHooks } from "../registry/kind-hooks.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
@@ -26,6 +27,7 @@ export interface ServiceNetworkOptions {
   nodePortRange: string;
   store: Store;
   registryOf(type: ResourceType<KubeObject>): Registry;
+  lookup(): Lookup;
   /** As whom the server itself writes. */
   user: UserInfo;
   clock: Clock;
@@ -80,7 +82,14 @@ export function serviceNetwork(options: ServiceNetworkOptions): ServiceNetwork {
         const loops = repairLoops({ ...repairOptions, recorder });
         await loops.once();
         const loop = loops.start();
-        signal.addEventListener("abort", () => loop.stop(), { once: true });
+        // An address that somebody deletes would be given to another Service.
+        const following = await options.lookup().follow(ipAddresses, { put() {}, remove: () => loop.soon() });
+        const stop = () => {
+          loop.stop();
+          following.stop();
+        };
+        if (signal.aborted) stop();
+        else signal.addEventListener("abort", stop, { once: true });
       },
     },
   };

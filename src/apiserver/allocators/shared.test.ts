@@ -1,7 +1,7 @@
 /** Several servers on one store, and the objects by which they share what Services have. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import type { Service } from "../../api/types/core.v1.ts";
+import type { Event, Service } from "../../api/types/core.v1.ts";
 import type { Status } from "../../api/types/meta.v1.ts";
 import type { IPAddress, ServiceCIDR } from "../../api/types/networking.v1.ts";
 import { virtualClock } from "../../base/virtual-clock.ts";
@@ -133,7 +133,7 @@ test("what a crash leaves behind is put right: a missing address at the next sta
   const clock = virtualClock();
   const options = { store, clock, serviceClusterIpRanges: ["10.96.0.0/28"] };
   const first = await start(options);
-  const { json } = await create(first, "web", { type: "NodePort" });
+  const { json } = await create(first, "web", { type: "NodePort", clusterIP: "10.96.0.5" });
   const port = json.spec.ports![0]!.nodePort!;
   const remove = async (key: string) => {
     const { entry } = await store.get(key);
@@ -164,6 +164,22 @@ async function settle(clock: ReturnType<typeof virtualClock>, ms: number): Promi
   await clock.advance(ms);
   for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
+
+test("an address that somebody deletes comes back, before another Service gets it", async () => {
+  const clock = virtualClock();
+  const server = await start({ clock, serviceClusterIpRanges: ["10.96.0.0/28"] });
+  const { json } = await create(server, "web", {});
+  await send(server, "DELETE", `${IPS}/${json.spec.clusterIP}`);
+  assert.deepEqual(await addresses(server), []);
+  await settle(clock, 1_000);
+  assert.deepEqual(await addresses(server), [`${json.spec.clusterIP} default/web`]);
+  await settle(clock, 5_000);
+  const { items } = (await send<{ items: Event[] }>(server, "GET", "/api/v1/namespaces/default/events")).json;
+  assert.deepEqual(
+    items.map(({ reason, message, involvedObject }) => [reason, message, involvedObject?.name]),
+    [["ClusterIPNotAllocated", `Cluster IP [IPv4]: ${json.spec.clusterIP} is not allocated; repairing`, "web"]],
+  );
+});
 
 test("a store that fails while it writes a Service does not free what the Service may have", async () => {
   const inner = memoryStore();

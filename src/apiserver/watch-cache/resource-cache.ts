@@ -176,7 +176,7 @@ export function openResourceCache(parts: CacheParts): FedCache {
         if (value) reading.given.delete(value);
         return { swapped: false, revision: result.revision, current: versionOf(result.current) };
       }
-      // Both of our stores publish a write before they acknowledge it; then there is nothing to wait for.
+      // A store of this process publishes a write before it acknowledges it; etcd's watch may come a little later.
       if (loaded && progress.revision < result.revision) await progress.reach(result.revision, WAIT_MS);
       return { swapped: true, revision: result.revision, written: versionOf(result.entry) };
     },

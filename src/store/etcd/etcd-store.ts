@@ -13,7 +13,7 @@ import {
   type SwapResult,
 } from "../store.ts";
 import { type EtcdConnectionOptions, etcdConnection } from "./connection.ts";
-import { explain, isCompacted, isFuture } from "./failure.ts";
+import { explain, isCompacted, isFuture, isLeaseGone } from "./failure.ts";
 import { keySpace, NO_END } from "./key-space.ts";
 import { leases } from "./leases.ts";
 import * as etcd from "./schema.ts";
@@ -43,7 +43,7 @@ export async function etcdStore(options: EtcdStoreOptions): Promise<Store> {
   const keys = keySpace(options.root, options.prefix);
   const connection = etcdConnection(options);
   const watches = new Set<Watching>();
-  const leaseFor = leases({ connection, clock, random });
+  const leasing = leases({ connection, clock, random });
   /** Watches "from now on" that do not know yet when that is: writes wait for them. */
   const beginning = new Set<Promise<unknown>>();
   /** A key that is never there, to ask for revisions by: the least that permissions have to allow. */
@@ -112,7 +112,7 @@ export async function etcdStore(options: EtcdStoreOptions): Promise<Store> {
     { timeToLiveMs }: SwapOptions,
   ): Promise<SwapResult> => {
     const name = keys.toEtcd(key);
-    const lease = value && timeToLiveMs !== undefined ? await leaseFor(timeToLiveMs) : 0;
+    const lease = value && timeToLiveMs !== undefined ? await leasing.lease(timeToLiveMs) : 0;
     let answer: ReturnType<(typeof etcd.txn)["response"]["decode"]>;
     try {
       answer = await connection.write(etcd.txn, {
@@ -126,6 +126,10 @@ export async function etcdStore(options: EtcdStoreOptions): Promise<Store> {
         failure: [{ request_range: { key: name } }],
       });
     } catch (error) {
+      if (timeToLiveMs !== undefined && isLeaseGone(error)) {
+        leasing.forget(timeToLiveMs);
+        return swap(key, expected, value, { timeToLiveMs });
+      }
       throw explain(error, connection.endpoint);
     }
     const { revision } = answer.header!;

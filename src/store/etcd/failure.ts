@@ -8,6 +8,9 @@ const FUTURE = "required revision is a future revision";
 export const isCompacted = (error: unknown) => error instanceof GrpcError && error.message.includes(COMPACTED);
 export const isFuture = (error: unknown) => error instanceof GrpcError && error.message.includes(FUTURE);
 
+export const isLeaseGone = (error: unknown) =>
+  error instanceof GrpcError && error.message.includes("requested lease not found");
+
 /** Codes with which etcd says that it cannot answer now; another member, or the same one later, may. */
 const PASSING: readonly GrpcCode[] = ["unavailable", "deadline-exceeded", "unknown", "internal", "cancelled"];
 

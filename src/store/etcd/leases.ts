@@ -33,22 +33,26 @@ export function leases(options: { connection: EtcdConnection; clock: Clock; rand
     return { id, until: asked + answer.TTL * 1000, uses: 0 };
   };
 
-  /** The id of a lease that lasts for at least `ttlMs` from now. */
-  return async function lease(ttlMs: number): Promise<number> {
-    for (;;) {
-      let found = latest.get(ttlMs);
-      if (!found) {
-        found = grant(ttlMs);
-        latest.set(ttlMs, found);
-        found.catch(() => latest.delete(ttlMs));
+  return {
+    /** The id of a lease that lasts for at least `ttlMs` from now. */
+    async lease(ttlMs: number): Promise<number> {
+      for (;;) {
+        let found = latest.get(ttlMs);
+        if (!found) {
+          found = grant(ttlMs);
+          latest.set(ttlMs, found);
+          found.catch(() => latest.delete(ttlMs));
+        }
+        const granted = await found;
+        if (granted.uses < REUSE_COUNT && clock.monotonic() + ttlMs <= granted.until) {
+          granted.uses++;
+          return granted.id;
+        }
+        if (latest.get(ttlMs) === found) latest.delete(ttlMs);
       }
-      const granted = await found;
-      if (granted.uses < REUSE_COUNT && clock.monotonic() + ttlMs <= granted.until) {
-        granted.uses++;
-        return granted.id;
-      }
-      if (latest.get(ttlMs) === found) latest.delete(ttlMs);
-    }
+    },
+    /** etcd does not know a lease any more: somebody has revoked it. */
+    forget: (ttlMs: number) => void latest.delete(ttlMs),
   };
 }
 
