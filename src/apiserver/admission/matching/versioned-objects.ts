@@ -1,3 +1,4 @@
+import { readManagers } from "../../../api/apply/managed-fields.ts";
 import { decodeValue } from "../../../api/codec/decode.ts";
 import { jsonEqual } from "../../../api/json-equal.ts";
 import { apiVersionOf, type ResourceType, type UnknownObject } from "../../../api/object.ts";
@@ -76,10 +77,22 @@ export class ObjectVersions {
     // What the mutation left alone is shared with others.
     const stored = own ? decoded : await served!.toStorage(cloneJson(decoded));
     if (!own) served!.definition.defaults?.(stored);
+    if (!own) this.#keepOwners(stored, target);
     for (const key of Object.keys(target)) delete target[key];
     Object.assign(target, stored);
     this.#made.clear();
     return changed;
+  }
+
+  /** Field owners that can't be read are put back to what they were: upstream takes that for an outdated webhook. */
+  #keepOwners(stored: UnknownObject, before: UnknownObject): void {
+    const { managedFields } = stored.metadata ?? {};
+    const kept = before.metadata?.managedFields;
+    if (jsonEqual(managedFields, kept) || readManagers(managedFields, false)) return;
+    stored.metadata = { ...stored.metadata, managedFields: kept };
+    this.#attributes.warn(
+      ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: the entries can't be decoded",
+    );
   }
 
   async #convert(resource: ResourceType): Promise<VersionedObjects> {

@@ -398,3 +398,22 @@ test("match conditions: one that is false spares the webhook, one that fails is 
     /^configmaps "b" is forbidden: expression 'object\.data\.none == 'x'' resulted in error: no such key: none$/,
   );
 });
+
+test("field owners that a webhook broke are put back, with a warning", async (t) => {
+  const { server, register, answers } = await setUp(t);
+  await register("Mutating", "outdated", {});
+  const entry = { manager: "x", operation: "Nothing", fieldsType: "FieldsV1", fieldsV1: {} };
+  answers.set("/outdated", () => patch({ op: "replace", path: "/metadata/managedFields", value: [entry] }));
+  const made = await send<{ metadata: { managedFields: { manager: string }[] } }>(
+    server,
+    "POST",
+    `${MAPS}?fieldManager=me`,
+    configMap("a", { own: "x" }),
+  );
+  assert.equal(made.status, 201, made.text);
+  assert.deepEqual(
+    made.json.metadata.managedFields.map(({ manager }) => manager),
+    ["me"],
+  );
+  assert.match(made.headers["warning"] ?? "", /managedFields was in an invalid state after admission/);
+});
