@@ -307,7 +307,10 @@ export function fakeClient(
       async updateSubresource<R>(name: string, namespace: string | undefined, subresource: string, body: unknown) {
         await record("update", name, namespace, { subresource, body });
         const { object } = find(type, name, namespace);
-        if (subresource === "status") return replace(type, object, body as UnknownObject, true) as R;
+        // The approval of a signing request is a part of its status.
+        if (subresource === "status" || subresource === "approval") {
+          return replace(type, object, body as UnknownObject, true) as R;
+        }
         if (subresource === "finalize") {
           const { finalizers } = (body as { spec: { finalizers?: string[] } }).spec;
           return replace(type, object, { ...object, spec: { ...(object.spec as object), finalizers } }, false) as R;

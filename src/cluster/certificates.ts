@@ -26,6 +26,8 @@ export interface ClusterCertificates {
   /** What clients verify the API server with, and the server its clients. */
   readonly authority: string;
   readonly authorityFile: string;
+  /** Its private key, PEM: for whoever signs certificates for the cluster. */
+  readonly authorityKeyFile: string;
   /** The API server's own. */
   readonly apiserver: KeyedCertificate;
   /** What the API server shows to kubelets. */
@@ -107,6 +109,7 @@ export async function clusterCertificates(options: {
   return {
     authority: authority.certificatePem,
     authorityFile: path("ca.crt"),
+    authorityKeyFile: path("ca.key"),
     apiserver: await leaf("apiserver", "server", { commonName: "kube-apiserver", ...serverNames }),
     kubeletClient: await leaf("apiserver-kubelet-client", "client", {
       commonName: "kube-apiserver-kubelet-client",

@@ -38,8 +38,9 @@ export async function runControlPlane(
   const { clock, random, network, files } = machine;
   const { record, plan } = cluster;
   const certificates = await cluster.certificates();
-  const [serviceAccountKey, store] = await Promise.all([
+  const [serviceAccountKey, authorityKey, store] = await Promise.all([
     files.readFile(certificates.serviceAccountKeyFile, "utf8"),
+    files.readFile(certificates.authorityKeyFile, "utf8"),
     openStore(
       { place: cluster.store, compactionIntervalMs: COMPACTION_INTERVAL_MS },
       { ...machine, logger: logger("store") },
@@ -139,7 +140,14 @@ export async function runControlPlane(
       ),
       watchOver(
         runControllerManager(
-          { clock, random, rootCa: certificates.authority, asUser, logger: logger("kube-controller-manager") },
+          {
+            clock,
+            random,
+            rootCa: certificates.authority,
+            settings: { clusterSigning: { certificate: certificates.authority, key: authorityKey } },
+            asUser,
+            logger: logger("kube-controller-manager"),
+          },
           until,
         ),
       ),

@@ -1,3 +1,6 @@
+import { approvingController } from "./certificates/approving-controller.ts";
+import { cleanerController } from "./certificates/cleaner-controller.ts";
+import { signingController } from "./certificates/signing-controller.ts";
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { ControllerDefinition } from "./controller.ts";
 import { cronJobController } from "./cron-job/controller.ts";
@@ -50,6 +53,9 @@ export const allControllers: readonly ControllerDefinition[] = [
   disruptionController,
   resourceQuotaController,
   clusterRoleAggregationController,
+  approvingController,
+  signingController,
+  cleanerController,
   serviceCidrController,
   claimProtectionController,
   volumeProtectionController,

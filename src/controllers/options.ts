@@ -11,6 +11,13 @@ export const controllerManagerFlags = {
     description: "which to run: * for all, NAME to add one, -NAME to leave one out",
   },
   "root-ca-file": { kind: "string", description: "the authority that every namespace's kube-root-ca.crt holds (PEM)" },
+  "cluster-signing-cert-file": { kind: "string", description: "the authority that signs certificates (PEM)" },
+  "cluster-signing-key-file": { kind: "string", description: "its private key (PEM)" },
+  "cluster-signing-duration": {
+    kind: "duration",
+    default: defaultSettings.clusterSigningDurationMs,
+    description: "the longest that signed certificates hold",
+  },
   "use-service-account-credentials": {
     kind: "boolean",
     default: false,

@@ -2,6 +2,10 @@
 export interface ControllerSettings {
   /** The cluster's authority as PEM, for kube-root-ca.crt; absent: the publisher does not run. `--root-ca-file` */
   rootCa?: string;
+  /** The authority that signs certificates, as PEM; absent: none are signed. `--cluster-signing-cert-file`, `-key-file` */
+  clusterSigning?: { readonly certificate: string; readonly key: string };
+  /** The longest that a signed certificate holds. `--cluster-signing-duration` */
+  clusterSigningDurationMs: number;
   /** How long a node may be silent before it counts as lost. `--node-monitor-grace-period` */
   nodeMonitorGracePeriodMs: number;
   /** The same for a node that has never reported. `--node-startup-grace-period` */
@@ -27,6 +31,7 @@ export interface ControllerSettings {
 
 /** Upstream's defaults. */
 export const defaultSettings: ControllerSettings = {
+  clusterSigningDurationMs: 365 * 86_400_000,
   nodeMonitorGracePeriodMs: 50_000,
   nodeStartupGracePeriodMs: 60_000,
   nodeEvictionRate: 0.1,

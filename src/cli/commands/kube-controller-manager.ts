@@ -9,6 +9,7 @@ import type { Transport } from "../../client/transport.ts";
 import { startControllerManager } from "../../controllers/manager.ts";
 import { controllerManagerFlags } from "../../controllers/options.ts";
 import { defineComponent } from "../component.ts";
+import { UserError } from "../console.ts";
 import type { Context } from "../context.ts";
 
 export function define(program: Command, context: Context): void {
@@ -27,6 +28,10 @@ export function define(program: Command, context: Context): void {
       const { server, ca, serverName, insecureSkipTlsVerify } = kubeconfig.connection;
       const base = httpsTransport({ network, clock, server, ca, serverName, insecureSkipTlsVerify });
       const rootCaFile = flags["root-ca-file"];
+      const [signingCertificate, signingKey] = [flags["cluster-signing-cert-file"], flags["cluster-signing-key-file"]];
+      if (!signingCertificate !== !signingKey) {
+        throw new UserError("--cluster-signing-cert-file and --cluster-signing-key-file need each other");
+      }
       const running = startControllerManager({
         client: manager,
         ...(flags["use-service-account-credentials"]
@@ -44,6 +49,15 @@ export function define(program: Command, context: Context): void {
         controllers: flags.controllers,
         settings: {
           ...(rootCaFile ? { rootCa: await files.readFile(rootCaFile, "utf8") } : {}),
+          ...(signingCertificate && signingKey
+            ? {
+                clusterSigning: {
+                  certificate: await files.readFile(signingCertificate, "utf8"),
+                  key: await files.readFile(signingKey, "utf8"),
+                },
+              }
+            : {}),
+          clusterSigningDurationMs: flags["cluster-signing-duration"],
           nodeMonitorGracePeriodMs: flags["node-monitor-grace-period"],
           nodeStartupGracePeriodMs: flags["node-startup-grace-period"],
           terminatedPodThreshold: flags["terminated-pod-gc-threshold"],
