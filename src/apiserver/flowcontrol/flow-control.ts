@@ -1,20 +1,28 @@
-import type { FlowSchema, PriorityLevelConfiguration } from "../../api/types/flowcontrol.v1.ts";
+import type {
+  FlowSchema,
+  PolicyRulesWithSubjects,
+  PriorityLevelConfiguration,
+} from "../../api/types/flowcontrol.v1.ts";
 import type { UserInfo } from "../../api/user.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { RequestInfo } from "../request-info.ts";
 import { bootstrapLevels, bootstrapSchemas, CATCH_ALL, EXEMPT } from "./bootstrap-objects.ts";
 import { allocate } from "./concurrency-allocation.ts";
-import { byPrecedence, matchesSchema } from "./matching.ts";
+import { byPrecedence, matchesRequest, rulesFor } from "./matching.ts";
 import type { FlowControlMetrics } from "./metrics.ts";
 import { isUsable, nameOf, PriorityLevel } from "./priority-level.ts";
 
 /** How often levels lend and borrow seats anew. */
 export const BORROWING_PERIOD_MS = 10_000;
 
-/** Where a request belongs. */
-export interface Classification {
+/** A schema with its level. */
+interface Placement {
   readonly schema: FlowSchema;
   readonly level: PriorityLevel;
+}
+
+/** Where a request belongs. */
+export interface Classification extends Placement {
   /** What tells its flow from others of the schema. */
   readonly distinguisher: string;
 }
@@ -30,8 +38,10 @@ export class FlowControl {
   /** Seats of all levels together. */
   readonly #total: number;
   #levels = new Map<string, PriorityLevel>();
-  #schemas: { schema: FlowSchema; level: PriorityLevel }[] = [];
-  #catchAll: { schema: FlowSchema; level: PriorityLevel };
+  #schemas: Placement[] = [];
+  /** By user, the schemas that may concern the requests: authentication gives the same object for the same user. */
+  #candidates = new WeakMap<UserInfo, readonly (Placement & { rules: readonly PolicyRulesWithSubjects[] })[]>();
+  #catchAll: Placement;
   #nominalSum = 0;
   #stored: { levels: readonly PriorityLevelConfiguration[]; schemas: readonly FlowSchema[] } = {
     levels: [],
@@ -63,10 +73,18 @@ export class FlowControl {
 
   /** The schema and level of a request. */
   classify(info: RequestInfo, user: UserInfo): Classification {
+    let candidates = this.#candidates.get(user);
+    if (!candidates) {
+      candidates = this.#schemas.flatMap((one) => {
+        const rules = rulesFor(one.schema, user);
+        return rules.length === 0 ? [] : [{ ...one, rules }];
+      });
+      this.#candidates.set(user, candidates);
+    }
     let found = this.#catchAll;
-    for (const one of this.#schemas) {
-      if (!matchesSchema(one.schema, info, user)) continue;
-      found = one;
+    for (const candidate of candidates) {
+      if (!matchesRequest(candidate.rules, info)) continue;
+      found = candidate;
       break;
     }
     const { schema, level } = found;
@@ -74,10 +92,7 @@ export class FlowControl {
   }
 
   /** Puts the stored objects into effect. Schemas without a usable level are left out; levels in use end when idle. */
-  configure(
-    levels: readonly PriorityLevelConfiguration[],
-    schemas: readonly FlowSchema[],
-  ): { schema: FlowSchema; level: PriorityLevel } {
+  configure(levels: readonly PriorityLevelConfiguration[], schemas: readonly FlowSchema[]): Placement {
     this.#stored = { levels, schemas };
     const next = new Map<string, PriorityLevel>();
     for (const configuration of levels) {
@@ -103,6 +118,7 @@ export class FlowControl {
       schema,
       level: next.get(schema.spec!.priorityLevelConfiguration.name)!,
     }));
+    this.#candidates = new WeakMap();
     this.#catchAll = this.#schemas.find(({ schema }) => nameOf(schema) === CATCH_ALL)!;
     return this.#catchAll;
   }

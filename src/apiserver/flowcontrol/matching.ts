@@ -8,11 +8,21 @@ import type {
 import type { UserInfo } from "../../api/user.ts";
 import type { RequestInfo } from "../request-info.ts";
 
-/** Whether a request of `user` belongs to the flows of `schema`. */
-export function matchesSchema(schema: FlowSchema, info: RequestInfo, user: UserInfo): boolean {
-  const rules = schema.spec?.rules;
-  if (!rules) return false;
-  for (const rule of rules) if (matchesRules(rule, info, user)) return true;
+/** The rules of a schema that are about `user`, whatever the request. */
+export function rulesFor(schema: FlowSchema, user: UserInfo): readonly PolicyRulesWithSubjects[] {
+  const rules = schema.spec?.rules ?? [];
+  return rules.filter(({ subjects }) => subjects?.some((subject) => matchesSubject(subject, user)));
+}
+
+/** Whether a request is what one of the rules is about. */
+export function matchesRequest(rules: readonly PolicyRulesWithSubjects[], info: RequestInfo): boolean {
+  for (const { resourceRules, nonResourceRules } of rules) {
+    if (info.isResource) {
+      if (resourceRules) for (const rule of resourceRules) if (matchesResource(rule, info)) return true;
+    } else if (nonResourceRules) {
+      for (const rule of nonResourceRules) if (matchesPath(rule, info)) return true;
+    }
+  }
   return false;
 }
 
@@ -22,12 +32,6 @@ export function byPrecedence(a: FlowSchema, b: FlowSchema): number {
   if (difference !== 0) return difference;
   const [first, second] = [a.metadata?.name ?? "", b.metadata?.name ?? ""];
   return first < second ? -1 : first > second ? 1 : 0;
-}
-
-function matchesRules(rules: PolicyRulesWithSubjects, info: RequestInfo, user: UserInfo): boolean {
-  if (!rules.subjects?.some((subject) => matchesSubject(subject, user))) return false;
-  if (info.isResource) return rules.resourceRules?.some((rule) => matchesResource(rule, info)) ?? false;
-  return rules.nonResourceRules?.some((rule) => matchesPath(rule, info)) ?? false;
 }
 
 const ACCOUNT_PREFIX = "system:serviceaccount:";

@@ -142,6 +142,7 @@ export class SchemaMetrics {
   readonly queueLength: Histogram;
   readonly waitUntilExecuted: Histogram;
   readonly estimatedSeats: Histogram;
+  readonly #execution: { regular?: Histogram; watch?: Histogram } = {};
   readonly #families: Families;
   readonly #labels: readonly [string, string];
 
@@ -165,7 +166,8 @@ export class SchemaMetrics {
     return this.#families.watchCount.with(...this.#labels);
   }
   execution(type: "regular" | "watch"): Histogram {
-    return this.#families.execution.with(...this.#labels, type);
+    this.#execution[type] ??= this.#families.execution.with(...this.#labels, type);
+    return this.#execution[type];
   }
   refused(reason: Refusal): void {
     this.#families.rejected.with(...this.#labels, reason).add();
