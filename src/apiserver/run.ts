@@ -18,7 +18,7 @@ import type { apiServerFlags } from "./options.ts";
 import { runtimeConfig } from "./runtime-config.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";
 import { followServingFiles, readServingFiles, type ServingFiles } from "./serving-files.ts";
-import { type StoreSettings, storeSettings } from "./store-flags.ts";
+import { DEFAULT_ETCD_PREFIX, etcdPrefix, type StoreSettings, storeSettings } from "./store-flags.ts";
 import { type TrafficSettings, trafficSettings } from "./traffic-flags.ts";
 
 type Values = FlagValues<typeof apiServerFlags>;
@@ -63,7 +63,7 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
       ...(clientCa ? { clientCa: clientCa.toString() } : {}),
       descriptions: options.descriptions,
       ...(options.hostname ? { hostname: options.hostname } : {}),
-      store: encrypting ? await withEncryption(store, encrypting) : store,
+      store: encrypting ? await withEncryption(store, encrypting, flags) : store,
       ...(encrypting?.check ? { healthChecks: [encrypting.check] } : {}),
       metrics,
       clock,
@@ -120,11 +120,17 @@ async function encryptionOf(
   return encryption({ ...services, path, reload });
 }
 
-async function withEncryption(store: Store, encryption: Encryption): Promise<Store> {
+async function withEncryption(store: Store, encryption: Encryption, flags: Values): Promise<Store> {
   const { encryptedStore } = await import("./encryption/encrypted-store.ts");
   const { resourceOfKey } = await import("./encryption/resource-of-key.ts");
   const builtIn = resourceDefinitions.map(({ type }) => type);
-  return encryptedStore(store, encryption, resourceOfKey(builtIn));
+  const prefix = etcdPrefix(flags["etcd-prefix"]);
+  return encryptedStore(
+    store,
+    encryption,
+    resourceOfKey(builtIn),
+    (key) => prefix + key.slice(DEFAULT_ETCD_PREFIX.length),
+  );
 }
 
 async function serverSettings(

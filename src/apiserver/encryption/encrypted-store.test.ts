@@ -73,6 +73,17 @@ test("only what the rules name is encrypted, custom resources too", async () => 
   assert.match(await raw(below, "/registry/configmaps/default/a"), /^\{"of"/);
 });
 
+test("values are bound to the key that they have in the end", async () => {
+  const below = memoryStore();
+  const { encrypting } = await fixture(rules(gcm("key1", 1)));
+  const at = (root: string) => encryptedStore(below, encrypting, resourceOf, (key) => key.replace("/registry", root));
+  await at("/k8s").compareAndSwap(KEY, 0, Buffer.from("one"));
+  assert.equal(text((await at("/k8s").get(KEY)).entry?.value), "one");
+  const other = at("/registry");
+  const { entry } = await other.get(KEY);
+  assert.match(other.unreadable!(entry!.value)?.message ?? "", /message authentication failed/);
+});
+
 test("keys are rotated without a restart, and what is old is stale until it is written again", async () => {
   const below = memoryStore();
   const config = await fixture(rules(cbc("old", 1), { identity: {} }));

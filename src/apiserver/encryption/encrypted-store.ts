@@ -9,6 +9,8 @@ import { type PlainValue, type StorageContext, type Transformer, TransientError 
  * A store whose values are encrypted in another one. Callers see plain values only, so everything above (the watch cache
  * most of all) keeps them once, as it would without encryption; and a server that encrypts nothing doesn't have this layer.
  *
+ * `storedKey` gives the key as it is in the end, where that is another one (`--etcd-prefix`): values are bound to it.
+ *
  * - Revisions, ranges and the order of events are those of the store below.
  * - Values that this server wrote are not decrypted again when their events come back.
  * - A value that can't be decrypted (no such key, damaged) is passed on as it is stored, and `unreadable` tells why: the
@@ -16,7 +18,12 @@ import { type PlainValue, type StorageContext, type Transformer, TransientError 
  *   everything is read anew.
  * - Where a KMS plugin can't be asked, the read or watch fails as a whole, and may be tried again.
  */
-export function encryptedStore(store: Store, encryption: Encryption, resourceOf: ResourceOfKey): Store {
+export function encryptedStore(
+  store: Store,
+  encryption: Encryption,
+  resourceOf: ResourceOfKey,
+  storedKey: (key: string) => string = (key) => key,
+): Store {
   /** Plain values by what is stored of them, as long as somebody holds the latter. */
   const plainOf = new WeakMap<Uint8Array, Uint8Array>();
   const problems = new WeakMap<Uint8Array, Error>();
@@ -29,7 +36,7 @@ export function encryptedStore(store: Store, encryption: Encryption, resourceOf:
     const name = resource.group === "" ? resource.resource : `${resource.resource}.${resource.group}`;
     return {
       transformer: encryption.transformerOf(resource.group, resource.resource),
-      context: storageContext(key, name),
+      context: storageContext(storedKey(key), name),
     };
   };
   /** The entry with its plain value. Rejects where it may be readable another time. */
