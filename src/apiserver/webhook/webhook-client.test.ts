@@ -109,6 +109,10 @@ test("nobody at the address, and a certificate of somebody else", async (t) => {
   );
   addService();
   await caller.call({ url, insecureSkipTlsVerify: true }, {}, options);
+  await assert.rejects(
+    caller.call({ url, caBundle: hook.caBundle, auth: { certificate: "none", key: "none" } }, {}, options),
+    failsWith("unreachable", /^Post ".*": .*PEM/),
+  );
 });
 
 test("a webhook that does not answer in time", async (t) => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Agent, RequestOptions } from "node:https";
 import { formatDuration } from "../../api/duration.ts";
 import type { StatusError } from "../../api/status-error.ts";
@@ -268,10 +268,16 @@ function exchange(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const { headers } = options;
-    const request = network[protocol].request({
-      ...options,
-      headers: { ...(headers as Record<string, string>), "content-length": body.length },
-    });
+    let request: ClientRequest;
+    try {
+      request = network[protocol].request({
+        ...options,
+        headers: { ...(headers as Record<string, string>), "content-length": body.length },
+      });
+    } catch (error) {
+      // A certificate or key that is none.
+      return reject(new ExchangeError(error as Error, false));
+    }
     request.once("response", resolve);
     request.on("error", (error: NodeJS.ErrnoException) => {
       const broken = error.code === "ECONNRESET" || error.code === "EPIPE";
