@@ -1,4 +1,5 @@
 import { methodNotSupported, notImplemented, pathNotFound } from "../api/status-error.ts";
+import { deprecationWarning } from "./deprecations.ts";
 import { createObject } from "./endpoints/create.ts";
 import { deleteCollection, deleteObject } from "./endpoints/delete.ts";
 import { getObject } from "./endpoints/get.ts";
@@ -32,12 +33,6 @@ const OBJECT_VERBS: Verbs = {
 /** Subresources that show the object itself and write a part of it. */
 const PART_VERBS: Verbs = { get: getObject, update: updateObject, patch };
 const SCALE_VERBS: Verbs = { get: getScale, update: updateScale, patch: patchScale };
-
-/** Told to each client, but not to the parts of this process. */
-const DEPRECATED: Readonly<Record<string, string>> = {
-  "componentstatuses.": "v1 ComponentStatus is deprecated in v1.19+",
-  "endpoints.": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-};
 
 /** What answers requests for a resource, chosen by what was found in the path. */
 export function resourceEndpoints(options: {
@@ -79,8 +74,9 @@ export function resourceEndpoints(options: {
     const served = allowed.includes(verb) || subresource?.methods.includes(verb);
     const endpoint = served ? verbs[verb] : undefined;
     if (!endpoint) throw methodNotSupported(resource.subject, info.verb);
-    const deprecated = DEPRECATED[`${type.resource}.${type.group}`];
+    // The parts of this process need not be told.
     if (!context.request.identity) {
+      const deprecated = deprecationWarning(type);
       if (deprecated) context.warnings.push(deprecated);
       if (resource.custom) context.warnings.push(...resource.custom.warnings);
     }

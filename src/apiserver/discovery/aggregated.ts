@@ -8,14 +8,14 @@ export function groupDiscoveryList(
   catalogue: ResourceCatalogue,
   source: Pick<DiscoverySource, "remote">,
   groups: readonly ServedGroup[],
-  version: "v2" | "v2beta1",
+  version: "v2",
 ): object {
   return {
     kind: "APIGroupDiscoveryList",
     apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {},
     items: groups.map(({ group, versions }) => ({
-      metadata: { ...(group ? { name: group } : {}), creationTimestamp: null },
+      metadata: group ? { name: group } : {},
       versions: versions.map((one) => ({
         version: one,
         ...(source.remote(group, one) ?? {
@@ -27,12 +27,17 @@ export function groupDiscoveryList(
   };
 }
 
-function resourceEntry({ type, definition, listedVerbs: verbs, subresources }: ServedResource): object {
+function resourceEntry({ type, definition, listedVerbs: verbs, subresources, custom }: ServedResource): object {
+  // As upstream: built-in kinds of the very group and version leave these out, custom ones don't.
+  const responseKind = ({ group, version, kind }: { group: string; version: string; kind: string }) =>
+    !custom && group === type.group && version === type.version
+      ? { group: "", version: "", kind }
+      : { group, version, kind };
   const { shortNames, categories, singular } = definition;
   const scope = type.namespaced ? "Namespaced" : "Cluster";
   return {
     resource: type.resource,
-    responseKind: { group: type.group, version: type.version, kind: type.kind },
+    responseKind: responseKind(type),
     scope,
     singularResource: singular,
     verbs,
@@ -42,7 +47,7 @@ function resourceEntry({ type, definition, listedVerbs: verbs, subresources }: S
       ? {
           subresources: [...subresources.values()].map((sub) => ({
             subresource: sub.name,
-            responseKind: sub.kind,
+            responseKind: responseKind(sub.kind),
             verbs: sub.verbs,
           })),
         }

@@ -51,7 +51,7 @@ export function discovery(
     core = all.filter(({ group }) => group === "");
   };
 
-  const aggregated = (root: string, version: "v2" | "v2beta1"): Document => {
+  const aggregated = (root: string, version: "v2"): Document => {
     const value = groupDiscoveryList(catalogue, source, root === "/api" ? core : groups, version);
     const contentType = `${JSON_CONTENT};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
     const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
@@ -102,7 +102,7 @@ export function discovery(
 }
 
 /** The version of the aggregated document, where the client prefers that to the plain one. */
-function aggregatedVersion(request: ApiRequest): "v2" | "v2beta1" | undefined {
+function aggregatedVersion(request: ApiRequest): "v2" | undefined {
   for (const { type, subtype, parameters } of acceptedTypes(request)) {
     if (`${type}/${subtype}` !== JSON_CONTENT) {
       if (type === "*") return undefined;
@@ -110,7 +110,7 @@ function aggregatedVersion(request: ApiRequest): "v2" | "v2beta1" | undefined {
     }
     if (parameters["as"] === undefined) return undefined;
     if (parameters["as"] !== "APIGroupDiscoveryList" || parameters["g"] !== "apidiscovery.k8s.io") continue;
-    if (parameters["v"] === "v2" || parameters["v"] === "v2beta1") return parameters["v"];
+    if (parameters["v"] === "v2") return "v2";
   }
   return undefined;
 }
