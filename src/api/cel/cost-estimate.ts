@@ -293,7 +293,8 @@ class Estimator {
   }
 
   /** Kubernetes' functions. */
-  #library(expr: Call, { name, id }: Overload): CallEstimate | undefined {
+  #library(expr: Call, overload: Overload): CallEstimate | undefined {
+    const { name, id } = overload;
     const [first, second] = expr.args;
     const { target } = expr;
     const text = (from: Expr | undefined, factor = STRING_FACTOR): Range => scale(this.#size(from!), factor);
@@ -341,6 +342,30 @@ class Estimator {
           size = add(size, multiply(this.#size(first), separators));
         }
         return { cost: scale(size, STRING_FACTOR), size };
+      }
+      case "slice": {
+        const end = wholeOf(second) ?? this.#size(target!).max;
+        return listCost(fixed(Math.max(0, end - (wholeOf(first) ?? 0))));
+      }
+      case "lists.range":
+        return listCost(fixed(wholeOf(first) ?? Infinity));
+      case "reverse":
+        return listCost(this.#size(target!));
+      case "flatten":
+        return listCost(this.#size(target!), first ? (wholeOf(first) ?? Infinity) : 1);
+      case "distinct":
+        return listCost(square(this.#size(target!)), 2);
+      case "sort":
+      case "@sortByAssociatedKeys": {
+        const keys = name === "sort" ? target! : first!;
+        const { kind } = overload.args.at(-1)!.params[0]!;
+        return listCost(square(this.#size(keys)), kind === "string" || kind === "bytes" ? 2 + STRING_FACTOR : 2);
+      }
+      case "sets.contains":
+      case "sets.intersects":
+      case "sets.equivalent": {
+        const pairs = multiply(this.#size(first!), this.#size(second!));
+        return { cost: add(scale(pairs, name === "sets.equivalent" ? 2 : 1), ONE) };
       }
       case "find":
       case "findAll":
@@ -397,6 +422,16 @@ class Estimator {
     return { min: shortest, max: longest };
   }
 }
+
+/** A call that makes a list of `size`, after going through it `factor` times. */
+const listCost = (size: Range, factor = 1): CallEstimate => ({
+  cost: add(scale(size, factor), fixed(1 + LIST_COST)),
+  size,
+});
+const square = (size: Range): Range => multiply(size, size);
+/** A literal int, not below 0. */
+const wholeOf = (expr: Expr | undefined): number | undefined =>
+  expr?.kind === "literal" && typeof expr.value === "bigint" ? Math.max(0, Number(expr.value)) : undefined;
 
 function fieldOf(declared: CType | undefined, field: string): CType | undefined {
   if (!declared) return undefined;

@@ -17,7 +17,8 @@ export const REGEX_FACTOR = 0.25;
 /** An authorization check: two of them fit into one evaluation. */
 export const CHECK_COST = 350_000;
 
-type CallCost = (args: readonly Value[], result: Value) => number;
+/** From the arguments alone, so that a call is paid for before it is made; `join` is the exception. */
+export type CallCost = (args: readonly Value[]) => number;
 
 const traversal = (size: number, factor = STRING_FACTOR): number => Math.ceil(size * factor);
 const ofFirst =
@@ -33,7 +34,21 @@ const selectorCost: CallCost = ([, selector]) => {
   return LIST_COST + traversal(length) + traversal(traversal(length, 0.5), LIST_COST + STRUCT_COST);
 };
 const smaller: CallCost = ([a, b]) => traversal(Math.min(costSize(a), costSize(b)));
-const equality: CallCost = (args, result) => (args[0] instanceof LibraryValue ? 1 : smaller(args, result));
+const equality: CallCost = (args) => (args[0] instanceof LibraryValue ? 1 : smaller(args));
+const onSets =
+  (factor: number): CallCost =>
+  ([a, b]) =>
+    1 + costSize(a) * costSize(b) * factor;
+/** A call that makes a list, after going through `size` items `factor` times. */
+const toList = (size: number, factor = 1): number => Math.floor(size * factor) + 1 + LIST_COST;
+const againstItself =
+  (index: number): CallCost =>
+  (args) => {
+    const list = args[index] as CelList;
+    const first = list.length > 0 ? list.at(0) : undefined;
+    const traversed = typeof first === "string" || first instanceof Uint8Array;
+    return toList(list.length ** 2, 2 + (traversed ? STRING_FACTOR : 0));
+  };
 
 /** By name: the functions of Kubernetes, and those whose cost it says anew. */
 const BY_NAME: Readonly<Record<string, CallCost>> = {
@@ -54,7 +69,16 @@ const BY_NAME: Readonly<Record<string, CallCost>> = {
   "jsonpatch.escapeKey": ofFirst(),
   replace: ofFirst(2),
   split: ofFirst(2),
-  join: (_args, result) => traversal(costSize(result), 2 * STRING_FACTOR),
+  slice: ([, start, end]) => toList(Math.max(0, Number((end as bigint) - (start as bigint)))),
+  flatten: ([list, depth]) => toList(costSize(list), depth === undefined ? 1 : Number(depth as bigint)),
+  "lists.range": ([count]) => toList(Math.max(0, Number(count as bigint))),
+  reverse: ([list]) => toList(costSize(list)),
+  distinct: againstItself(0),
+  sort: againstItself(0),
+  "@sortByAssociatedKeys": againstItself(1),
+  "sets.contains": onSets(1),
+  "sets.equivalent": onSets(2),
+  "sets.intersects": onSets(1),
   find: regexCost,
   findAll: regexCost,
   cidr: ofFirst(),
@@ -69,6 +93,7 @@ const BY_NAME: Readonly<Record<string, CallCost>> = {
     format instanceof FormatValue ? traversal(1 + costSize(text)) * traversal(format.regexSize, REGEX_FACTOR) : 1,
   "_==_": equality,
   "_!=_": smaller,
+  join: () => 0,
 };
 
 const containsCost =
@@ -106,6 +131,10 @@ const BY_ID: Readonly<Record<string, CallCost>> = {
   matches_string: regexCost,
   contains_string: ([text, part]) => traversal(costSize(text)) * traversal(costSize(part)),
 };
+
+/** What a call costs in addition once its result is there. */
+export const resultCost = (name: string, result: Value): number =>
+  name === "join" ? traversal(costSize(result), 2 * STRING_FACTOR) : 0;
 
 /** The cost of a call whose overload is known, or of one that is found at run time; undefined where it is 1. */
 export function callCost(name: string, overload: Overload | undefined): CallCost | undefined {

@@ -4,7 +4,7 @@
  */
 import type { ScalarType, StructType, Type } from "../schema/schema.ts";
 import type { CelType } from "./cel.ts";
-import { escapeName } from "./escaping.ts";
+import { escapeName, fieldAlias } from "./escaping.ts";
 import { LIBRARY_TYPES } from "./functions.ts";
 import {
   BOOL,
@@ -97,7 +97,7 @@ function declareStruct(type: StructType, name: string): CType {
     name,
     params: [],
     field: (field) => {
-      const found = index().get(field);
+      const found = index().get(field) ?? index().get(fieldAlias(field) ?? "");
       return found && declaredType(found.type, `${name}.${field}`);
     },
     get minSize() {

@@ -12,6 +12,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "/": "__slash__",
 };
 
+/** What a field is also found by: words that are no names need no escape after a dot. */
+export const fieldAlias = (name: string): string | undefined => (RESERVED.has(name) ? `__${name}__` : undefined);
+
 /** A property's name as expressions write it; undefined where it cannot be written and is not declared. */
 export function escapeName(name: string): string | undefined {
   if (!/^[A-Za-z_./-][A-Za-z0-9_./-]*$/.test(name)) return undefined;

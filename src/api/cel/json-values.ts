@@ -4,7 +4,7 @@
  */
 import type { StructType, Type } from "../schema/schema.ts";
 import { equal } from "./compare.ts";
-import { escapeName } from "./escaping.ts";
+import { escapeName, fieldAlias } from "./escaping.ts";
 import { parseDuration, parseTimestamp } from "./time.ts";
 import { CelList, CelMap, ListValue, type Value } from "./values.ts";
 
@@ -219,7 +219,8 @@ class JsonStruct extends CelMap {
     return count;
   }
   get(key: Value): Value | undefined {
-    const field = typeof key === "string" ? this.#fields.get(key) : undefined;
+    if (typeof key !== "string") return undefined;
+    const field = this.#fields.get(key) ?? this.#fields.get(fieldAlias(key) ?? "");
     if (!field) return undefined;
     const json = this.#json[field.jsonName];
     return json === undefined ? undefined : field.bind(json);

@@ -67,16 +67,16 @@ export function tokens(source: Source): Token[] {
       push("operator", operator);
       continue;
     }
-    const rest = /["'`]/.test(text[offset]!) ? text.slice(offset) : String.fromCodePoint(text.codePointAt(offset)!);
-    source.report(offset, `Syntax error: token recognition error at: '${printable(rest)}'`);
+    // A string without an end is none up to the end of its line.
+    const rest = /["'`]/.test(text[offset]!)
+      ? (/^[^\n]*\n?/.exec(text.slice(offset))?.[0] ?? "")
+      : String.fromCodePoint(text.codePointAt(offset)!);
+    source.report(offset, `Syntax error: token recognition error at: '${rest}'`);
     offset += rest.length;
   }
   found.push({ kind: "end", text: "<EOF>", offset: text.length });
   return found;
 }
-
-const printable = (text: string): string =>
-  text.replaceAll("\n", "\\n").replaceAll("\t", "\\t").replaceAll("\r", "\\r");
 
 /** The content of a string or bytes token: characters, or bytes as characters below 256. */
 export function unquote(token: Token): string | Uint8Array {

@@ -3,6 +3,7 @@
  * and maps of mixed types are refused too, except as arguments of `format`.
  */
 import type { Call, Expr } from "./ast.ts";
+import { checkFormat } from "./format-checks.ts";
 import { regex } from "./regex.ts";
 import type { Source } from "./source.ts";
 import { parseDuration, parseTimestamp } from "./time.ts";
@@ -48,7 +49,9 @@ function sameTypes(items: readonly (readonly [expr: Expr, optional: boolean])[],
   source.report(other[0].offset, `expected type '${messageTypeName(wanted)}' but found '${found}'`);
 }
 
-function checkCall({ name, args }: Call, source: Source): void {
+function checkCall(expr: Call, source: Source): void {
+  const { name, args } = expr;
+  if (name === "format") checkFormat(expr, source);
   const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined;
   if (!check) return;
   const [what, parse] = check;

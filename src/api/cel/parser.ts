@@ -52,7 +52,10 @@ class Parser {
   whole(): Expr | undefined {
     try {
       const expr = this.#expr();
-      if (this.#token.kind !== "end") this.#mismatch("<EOF>", "extraneous");
+      if (this.#token.kind !== "end") {
+        const last = this.#tokens[this.#position + 1]?.kind === "end";
+        this.#mismatch("<EOF>", last ? "extraneous" : "mismatched");
+      }
       return expr;
     } catch (error) {
       if (error instanceof Stop) return undefined;
@@ -175,7 +178,7 @@ class Parser {
       const dot = this.#take(".");
       if (dot) {
         const optional = this.#take("?");
-        const token = this.#name(true);
+        const token = this.#name(true, true);
         if (!optional && token.kind === "identifier" && this.#is("(")) {
           expr = this.#call(token, expr);
         } else if (optional) {
@@ -195,10 +198,15 @@ class Parser {
     }
   }
 
-  #name(escaped = false): Token {
+  #name(escaped = false, afterDot = false): Token {
     const token = this.#token;
     const fits = token.kind === "identifier" ? !WORD_TOKENS.has(token.text) : escaped && token.kind === "escaped";
-    if (!fits) this.#mismatch(escaped ? "{'?', IDENTIFIER, ESC_IDENTIFIER}" : "IDENTIFIER");
+    if (!fits && afterDot) {
+      const text = token.kind === "end" ? "" : token.text;
+      this.#source.report(token.offset, `Syntax error: no viable alternative at input '.${text}'`);
+      throw new Stop();
+    }
+    if (!fits) this.#mismatch(escaped ? "{IDENTIFIER, ESC_IDENTIFIER}" : "IDENTIFIER");
     // The names in backquotes of newer CEL are off in Kubernetes.
     if (token.kind === "escaped") this.#source.report(token.offset, "unsupported syntax: '`'");
     this.#position += 1;

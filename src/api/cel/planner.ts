@@ -12,7 +12,8 @@ import {
   type Select,
   type StructExpr,
 } from "./ast.ts";
-import { callCost, LIST_COST, MAP_COST, NAME_COST, STRUCT_COST } from "./costs.ts";
+import { Constants } from "./constants.ts";
+import { callCost, LIST_COST, MAP_COST, NAME_COST, resultCost, STRUCT_COST } from "./costs.ts";
 import { accepts, type Overload } from "./functions.ts";
 import type { Binder } from "./json-values.ts";
 import { optionalIndex } from "./library/optionals.ts";
@@ -78,23 +79,26 @@ class Planner {
   /** Slots by name, innermost last. */
   readonly #scopes: (readonly [name: string, slot: number])[] = [];
   readonly #bound = new Map<string, number>();
+  readonly #constants = new Constants();
 
   constructor(binders: ReadonlyMap<string, Binder>) {
     this.#binders = binders;
   }
 
-  plan(expr: Expr): Step {
+  /**
+   * `free`: where cel-go resolves a name or a selection as a part of something larger (a branch, an index), it does not
+   * count the name it begins with.
+   */
+  plan(expr: Expr, free = false): Step {
+    const constant = this.#constants.of(expr);
+    if (constant !== undefined) return () => constant;
     switch (expr.kind) {
-      case "literal": {
-        const { value } = expr;
-        return () => value;
-      }
       case "ident":
-        return this.#ident(expr.name, expr.constant);
+        return this.#ident(expr.name, free);
       case "select":
-        return expr.resolved ? this.#ident(expr.resolved.name, expr.resolved.constant) : this.#select(expr);
+        return expr.resolved ? this.#ident(expr.resolved.name, free) : this.#select(expr, free);
       case "call":
-        return this.#call(expr);
+        return this.#call(expr, free);
       case "list":
         return this.#list(expr);
       case "map":
@@ -103,21 +107,30 @@ class Planner {
         return this.#struct(expr);
       case "comprehension":
         return this.#comprehension(expr);
+      case "literal":
+        throw new TypeError("a literal is a constant");
     }
   }
 
-  #ident(name: string, constant: Value | undefined): Step {
-    if (constant !== undefined) {
-      return (frame) => {
-        frame.charge(NAME_COST);
-        return constant;
-      };
-    }
+  /** What something is selected from. What is no name or selection itself costs one more. */
+  #operand(expr: Expr, free: boolean): Step {
+    if (isAttribute(expr)) return this.plan(expr, free);
+    const step = this.plan(expr);
+    if (free) return step;
+    return (frame) => {
+      const value = step(frame);
+      frame.charge(NAME_COST);
+      return value;
+    };
+  }
+
+  #ident(name: string, free: boolean): Step {
+    const cost = free ? 0 : NAME_COST;
     const local = this.#scopes.findLast(([known]) => known === name);
     if (local) {
       const slot = local[1];
       return (frame) => {
-        frame.charge(NAME_COST);
+        frame.charge(cost);
         const value = frame.locals[slot]!;
         if (value instanceof Fault) throw value;
         return value;
@@ -132,7 +145,7 @@ class Planner {
     }
     const at = slot;
     return (frame) => {
-      frame.charge(NAME_COST);
+      frame.charge(cost);
       let value = frame.locals[at];
       if (value === undefined) {
         if (!(name in frame.bindings)) throw new Fault(`no such attribute(s): ${name}`);
@@ -148,8 +161,8 @@ class Planner {
     return this.slots - 1;
   }
 
-  #select({ operand, field, testOnly }: Select): Step {
-    const target = this.plan(operand);
+  #select({ operand, field, testOnly }: Select, free: boolean): Step {
+    const target = this.#operand(operand, free);
     if (testOnly) {
       return (frame) => {
         const value = target(frame);
@@ -160,16 +173,15 @@ class Planner {
     }
     return (frame) => {
       const value = target(frame);
+      if (value instanceof Optional) return optionalStep(frame, value, field);
       frame.charge(NAME_COST);
-      if (value instanceof CelMap) {
-        const found = value.get(field);
-        if (found !== undefined) return found;
-      } else if (value instanceof Optional) return optionalIndex(value, field);
-      throw new Fault(`no such key: ${field}`);
+      const found = value instanceof CelMap ? value.get(field) : undefined;
+      if (found === undefined) throw new Fault(`no such key: ${field}`);
+      return found;
     };
   }
 
-  #call(expr: Call): Step {
+  #call(expr: Call, free: boolean): Step {
     switch (expr.name) {
       case "_&&_":
         return this.#logical(expr, false);
@@ -196,7 +208,7 @@ class Planner {
       case "_[_]":
       case "_?._":
       case "_[?_]":
-        return this.#index(expr);
+        return this.#index(expr, free);
       case "@in": {
         const set = this.#constantSet(expr);
         if (set) return set;
@@ -228,7 +240,9 @@ class Planner {
   }
 
   #conditional(expr: Call): Step {
-    const [condition, then, otherwise] = expr.args.map((arg) => this.plan(arg)) as [Step, Step, Step];
+    const branch = (arg: Expr): Step => this.plan(arg, isAttribute(arg));
+    const condition = this.plan(expr.args[0]!);
+    const [then, otherwise] = [branch(expr.args[1]!), branch(expr.args[2]!)];
     return (frame) => {
       const holds = condition(frame);
       if (typeof holds !== "boolean") throw new Fault("no such overload");
@@ -249,14 +263,15 @@ class Planner {
     };
   }
 
-  #index(expr: Call): Step {
-    const [container, key] = expr.args.map((arg) => this.plan(arg)) as [Step, Step];
-    const optional = expr.name !== "_[_]";
+  #index({ name, args: [first, second] }: Call, free: boolean): Step {
+    const container = this.#operand(first!, free);
+    const key = this.plan(second!, true);
+    const optional = name !== "_[_]";
     return (frame) => {
       const value = container(frame);
       const at = key(frame);
+      if (optional || value instanceof Optional) return optionalStep(frame, value, at);
       frame.charge(NAME_COST);
-      if (optional || value instanceof Optional) return optionalIndex(value, at);
       if (value instanceof CelMap) {
         const found = value.get(at);
         if (found === undefined) throw new Fault(`no such key: ${keyText(at)}`);
@@ -278,7 +293,8 @@ class Planner {
     if (list.kind !== "list" || list.items.length === 0 || list.optional.size > 0) return undefined;
     const keys = new Set<unknown>();
     for (const one of list.items) {
-      const key = one.kind === "literal" ? mapKey(one.value) : undefined;
+      const value = this.#constants.of(one);
+      const key = value === undefined ? undefined : mapKey(value);
       if (key === undefined) return undefined;
       keys.add(key);
     }
@@ -291,11 +307,6 @@ class Planner {
 
   #list(expr: ListExpr): Step {
     const items = expr.items.map((item) => this.plan(item));
-    if (expr.optional.size === 0 && expr.items.every(isConstant)) {
-      const frame = new Frame({}, Infinity, 0);
-      const constant = new ListValue(items.map((item) => item(frame)));
-      return () => constant;
-    }
     const { optional } = expr;
     return (frame) => {
       const values: Value[] = [];
@@ -315,32 +326,17 @@ class Planner {
     const entries = expr.entries.map(
       ({ key, value, optional }) => [this.plan(key), this.plan(value), optional] as const,
     );
-    const build: Step = (frame) => {
+    return (frame) => {
       const map = new Map<unknown, readonly [Value, Value]>();
       for (const [keyStep, valueStep, optional] of entries) {
         const key = keyStep(frame);
         const value = optional ? optionalEntry(valueStep(frame)) : valueStep(frame);
         const id = mapKey(key);
         if (id === undefined) throw new Fault(`unsupported key type: ${keyText(key)}`);
-        if (map.has(id)) throw new Fault(`Failed with repeated key: ${keyText(key)}`);
         if (value !== undefined) map.set(id, [key, value]);
       }
-      return new MapValue(map);
-    };
-    const constant = expr.entries.every(
-      ({ key, value, optional }) => !optional && isConstant(key) && isConstant(value),
-    );
-    if (constant) {
-      let made: Value | undefined;
-      return (frame) => {
-        made ??= build(frame);
-        return made;
-      };
-    }
-    return (frame) => {
-      const map = build(frame);
       frame.charge(MAP_COST);
-      return map;
+      return new MapValue(map);
     };
   }
 
@@ -452,9 +448,10 @@ class Planner {
         next: () => {
           const holds = predicate ? predicate(frame) : true;
           if (typeof holds !== "boolean") throw new Fault("no such overload");
-          // The accumulator is named either way.
-          frame.charge(NAME_COST);
-          if (holds) adding.next();
+          if (holds) {
+            frame.charge(NAME_COST);
+            adding.next();
+          }
           return true;
         },
         value: adding.value,
@@ -465,7 +462,7 @@ class Planner {
   #append({ args: [, items] }: Call): Loop | undefined {
     if (items?.kind !== "list" || items.items.length !== 1) return undefined;
     const item = this.plan(items.items[0]!);
-    const cost = 1 + (isConstant(items.items[0]!) ? 0 : LIST_COST);
+    const cost = 1 + (this.#constants.of(items.items[0]!) === undefined ? LIST_COST : 0);
     return (frame) => {
       const list: Value[] = [];
       return {
@@ -509,7 +506,18 @@ type Loop = (frame: Frame) => { next(): boolean; value(): Value | Fault };
 const isBind = ({ condition, accumulator }: Comprehension): boolean =>
   condition.kind === "literal" && condition.value === false && accumulator !== ACCUMULATOR;
 const isAccumulator = (expr: Expr | undefined): boolean => expr?.kind === "ident" && expr.name === ACCUMULATOR;
-const isConstant = (expr: Expr): boolean => expr.kind === "literal";
+/** What cel-go resolves as one: a name with selections and indexes, or a choice between such. */
+const isAttribute = (expr: Expr): boolean =>
+  expr.kind === "ident" ||
+  (expr.kind === "select" && !expr.testOnly) ||
+  (expr.kind === "call" && ["_[_]", "_?._", "_[?_]", "_?_:_"].includes(expr.name));
+
+/** An optional selection, which costs something where there is something. */
+function optionalStep(frame: Frame, container: Value, key: Value): Optional {
+  const found = optionalIndex(container, key);
+  if (found.value !== undefined) frame.charge(NAME_COST);
+  return found;
+}
 
 /** What an optional entry holds; undefined where it holds nothing. */
 function optionalEntry(value: Value): Value | undefined {
@@ -519,28 +527,26 @@ function optionalEntry(value: Value): Value | undefined {
 
 /** A call of the one overload that fits by its types, or of the one that fits the values. */
 function callStep(name: string, overloads: readonly Overload[], args: readonly Step[]): Step {
-  const sure =
-    overloads.length === 1 && overloads[0]!.args.every((type) => alwaysFits(type)) ? overloads[0] : undefined;
   const known = overloads.length === 1 ? overloads[0] : undefined;
   const knownCost = callCost(name, known);
   const [first, second] = args;
-  if (sure && args.length === 2) {
-    const { call } = sure;
+  if (known && args.length === 2 && known.args.every(alwaysFits)) {
+    const { call } = known;
     return (frame) => {
       const a = first!(frame);
       const b = second!(frame);
-      const result = call(a, b);
-      frame.charge(knownCost ? knownCost([a, b], result) : 1);
-      return result;
+      frame.charge(knownCost ? knownCost([a, b]) : 1);
+      return call(a, b);
     };
   }
   return (frame) => {
     const values = args.map((arg) => arg(frame));
     const overload = overloads.find((one) => one.args.every((type, index) => accepts(type, values[index]!)));
     if (!overload) throw new Fault("no such overload");
-    const result = overload.call(...values);
     const cost = known ? knownCost : callCost(name, overload);
-    frame.charge(cost ? cost(values, result) : 1);
+    frame.charge(cost ? cost(values) : 1);
+    const result = overload.call(...values);
+    if (name === "join") frame.charge(resultCost(name, result));
     return result;
   };
 }

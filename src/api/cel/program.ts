@@ -1,3 +1,4 @@
+import type { Expr } from "./ast.ts";
 import { binderFor, CelValue } from "./bindings.ts";
 import type { CelBudget, CelOptions, CelProgram, CelType, CelVariables } from "./cel.ts";
 import { CelError } from "./cel-error.ts";
@@ -34,7 +35,7 @@ function environmentOf(variables: CelVariables): Environment {
   if (!environment) {
     const entries = Object.entries(variables);
     environment = {
-      types: new Map(entries.map(([name, type]) => [name, variableType(type, typeNameFor(name))])),
+      types: new Map(entries.map(([name, type]) => [name, variableType(type, TYPE_NAMES[name] ?? name)])),
       binders: new Map(entries.map(([name, type]) => [name, binderFor(type)])),
       authorizers: entries
         .filter(([, type]) => type === "authorizer" || type === "resourceCheck")
@@ -47,8 +48,7 @@ function environmentOf(variables: CelVariables): Environment {
 }
 
 /** `self` and `oldSelf` are of one type, as `object` and `oldObject` are. */
-const typeNameFor = (variable: string): string =>
-  variable === "oldSelf" ? "self" : variable === "oldObject" ? "object" : variable;
+const TYPE_NAMES: Readonly<Record<string, string>> = { self: "selfType", oldSelf: "selfType", oldObject: "object" };
 
 export function compileProgram(source: string, variables: CelVariables, options: CelOptions): CelProgram {
   const environment = environmentOf(variables);
@@ -76,12 +76,21 @@ function build(text: string, environment: Environment, options: CelOptions): Cel
   source.raise();
   const resultType = typeName(type);
   checkResult(resultType, options.resultTypes);
-  const plan = planExpression(expr, environment.binders);
+  const plan = instantiate(expr, environment);
   let estimate: number | undefined;
   return new Program(text, type, resultType, plan, environment, options.perCallLimit ?? PER_CALL_LIMIT, () => {
     estimate ??= estimateCost(expr, environment.types).max;
     return estimate;
   });
+}
+
+function instantiate(expr: Expr, environment: Environment): Plan {
+  try {
+    return planExpression(expr, environment.binders);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new CelError("compile", `program instantiation failed: ${error.message}`);
+  }
 }
 
 function checkResult(resultType: string, wanted: readonly string[] | undefined): void {

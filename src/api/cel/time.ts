@@ -5,7 +5,7 @@ const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})
 /** RFC 3339 with up to nanoseconds. Throws a Fault. */
 export function parseTimestamp(text: string): Timestamp {
   const match = RFC3339.exec(text);
-  if (!match) throw invalid(text);
+  if (!match) throw invalid();
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
     number,
     number,
@@ -21,8 +21,8 @@ export function parseTimestamp(text: string): Timestamp {
     [9, 30],
     [11, 30],
   ]);
-  if (month < 1 || month > 12 || day < 1 || day > (daysInMonth.get(month) ?? 31)) throw invalid(text);
-  if (hour > 23 || minute > 59 || second > 59) throw invalid(text);
+  if (month < 1 || month > 12 || day < 1 || day > (daysInMonth.get(month) ?? 31)) throw invalid();
+  if (hour > 23 || minute > 59 || second > 59) throw invalid();
   const date = Date.UTC(2000, month - 1, day, hour, minute, second);
   // Date.UTC takes years below 100 for others; the years of a cycle of 400 are alike.
   const cycles = BigInt(Math.floor((year - 2000) / 400));
@@ -36,8 +36,7 @@ export function parseTimestamp(text: string): Timestamp {
   return new Timestamp(seconds * 1_000_000_000n + BigInt((match[7] ?? "").padEnd(9, "0")));
 }
 const leap = (year: number): boolean => year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-const invalid = (text: string): Fault =>
-  new Fault(`parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
+const invalid = (): Fault => new Fault("type conversion error from 'string' to 'google.protobuf.Timestamp'");
 
 /** RFC 3339 in UTC, fractions without trailing zeros. */
 export function timestampText({ nanos }: Timestamp): string {
@@ -66,7 +65,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
 /** Go's time.ParseDuration: `1h15m30.918s`. Throws a Fault. */
 export function parseDuration(text: string): Duration {
   const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
-  if (!match) throw new Fault(`time: invalid duration ${JSON.stringify(text)}`);
+  if (!match) throw new Fault("type conversion error from 'string' to 'google.protobuf.Duration'");
   let nanos = 0n;
   for (const [, whole, fraction = "", unit] of match[2]!.matchAll(/(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/g)) {
     const scale = UNITS[unit!]!;

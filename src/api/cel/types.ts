@@ -62,9 +62,14 @@ export const unwrapOptional = (type: CType): CType => (isOptional(type) ? type.p
 
 /** A type as cel-go prints it. */
 export function typeName(type: CType): string {
-  if (type.params.length === 0) return type.kind === "null" ? "null_type" : type.name;
+  if (type.params.length === 0) return FULL_NAMES[type.kind] ?? type.name;
   return `${type.name}(${type.params.map(typeName).join(", ")})`;
 }
+const FULL_NAMES: Partial<Record<Kind, string>> = {
+  null: "null_type",
+  timestamp: "google.protobuf.Timestamp",
+  duration: "google.protobuf.Duration",
+};
 /** As in the checker's messages, where null is `null`. */
 export function messageTypeName(type: CType): string {
   if (type.kind === "null") return "null";

@@ -88,7 +88,7 @@ export abstract class CelList {
   abstract at(index: number): Value;
   /** How two lists become one; lists of a schema may be sets or maps. */
   concat(other: CelList): CelList {
-    return new ListValue([...this, ...other]);
+    return new ConcatList(this, other);
   }
   /** undefined where lists are compared item by item. */
   equalsUnordered(_other: CelList): boolean | undefined {
@@ -129,11 +129,38 @@ export class ListValue extends CelList {
   at(index: number): Value {
     return this.items[index]!;
   }
-  override concat(other: CelList): CelList {
-    return new ListValue(this.items.concat(other instanceof ListValue ? other.items : [...other]));
-  }
   override [Symbol.iterator](): IterableIterator<Value> {
     return this.items[Symbol.iterator]() as IterableIterator<Value>;
+  }
+}
+
+/** More items than these are in no list: what one request can hold is less. */
+const MAX_ITEMS = 4_000_000;
+
+/** Two lists as one, put together when an item is asked for: adding lists costs little, however long they are. */
+class ConcatList extends CelList {
+  readonly length: number;
+  #parts: readonly [CelList, CelList] | undefined;
+  #items: Value[] = [];
+
+  constructor(left: CelList, right: CelList) {
+    super();
+    this.length = left.length + right.length;
+    this.#parts = [left, right];
+  }
+  at(index: number): Value {
+    if (this.#parts) this.#join();
+    return this.#items[index]!;
+  }
+  /** Without recursion: chains of additions are as deep as they are long. */
+  #join(): void {
+    if (this.length > MAX_ITEMS) throw new Fault(`a list of ${this.length} items is too long`);
+    const waiting: CelList[] = [this];
+    for (let list = waiting.pop(); list; list = waiting.pop()) {
+      if (list instanceof ConcatList && list.#parts) waiting.push(list.#parts[1], list.#parts[0]);
+      else for (const item of list) this.#items.push(item);
+    }
+    this.#parts = undefined;
   }
 }
 

@@ -50,10 +50,10 @@ const FORMATS: Readonly<Record<string, FormatValue>> = {
   uri: new FormatValue("URI", 1103, (text) =>
     stringCheck("uri")!(text) ? [] : [`parse ${JSON.stringify(text)}: invalid URI for request`],
   ),
-  uuid: new FormatValue("uuid", 82, string("uuid", "does not match the UUID format")),
+  uuid: new FormatValue("uuid", 70, string("uuid", "does not match the UUID format")),
   byte: new FormatValue("byte", 84, string("byte", "invalid base64")),
-  date: new FormatValue("date", 126, string("date", "invalid date")),
-  datetime: new FormatValue("datetime", 126, string("datetime", "invalid datetime")),
+  date: new FormatValue("date", 71, string("date", "invalid date")),
+  datetime: new FormatValue("datetime", 71, string("datetime", "invalid datetime")),
 };
 
 /** Kubernetes' named formats. */

@@ -54,8 +54,8 @@ function flatten(list: CelList, depth: bigint): CelList {
   if (depth < 0n) throw new Fault("level must be non-negative");
   const flat: Value[] = [];
   for (const item of list) {
-    if (item instanceof CelList && depth > 0n) flat.push(...flatten(item, depth - 1n));
-    else flat.push(item);
+    if (!(item instanceof CelList) || depth === 0n) flat.push(item);
+    else for (const inner of flatten(item, depth - 1n)) flat.push(inner);
   }
   return new ListValue(flat);
 }

@@ -27,26 +27,26 @@ function whole(value: number): bigint {
   if (!Number.isFinite(value)) throw new Fault("integer overflow");
   return BigInt(Math.trunc(value));
 }
-function parseInteger(text: string, what: "ParseInt" | "ParseUint"): bigint {
-  const pattern = what === "ParseInt" ? /^[+-]?\d+$/ : /^\d+$/;
-  const fail = (why: string): Fault => new Fault(`strconv.${what}: parsing ${JSON.stringify(text)}: ${why}`);
-  if (!pattern.test(text)) throw fail("invalid syntax");
+const unlike = (type: string): Fault => new Fault(`type conversion error from 'string' to '${type}'`);
+function parseInteger(text: string, type: "int" | "uint"): bigint {
+  const pattern = type === "int" ? /^[+-]?\d+$/ : /^\d+$/;
+  if (!pattern.test(text)) throw unlike(type);
   const value = BigInt(text.replace(/^\+/, ""));
-  if (what === "ParseInt" ? value < INT_MIN || value > INT_MAX : value > UINT_MAX) throw fail("value out of range");
+  if (type === "int" ? value < INT_MIN || value > INT_MAX : value > UINT_MAX) throw unlike(type);
   return value;
 }
 function parseDouble(text: string): number {
   const special = /^([+-]?)(?:(inf|infinity)|nan)$/i.exec(text);
   if (special) return special[2] ? (special[1] === "-" ? -Infinity : Infinity) : Number.NaN;
   if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) {
-    throw new Fault(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw unlike("double");
   }
   return Number(text);
 }
 function parseBool(text: string): boolean {
   if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
   if (["0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
-  throw new Fault(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  throw unlike("bool");
 }
 
 /** Go's shortest 'g' format: an exponent below -4 or from 6 on is written as such. */
@@ -107,7 +107,7 @@ const conversions: Library = {
     return whole(value);
   },
   "int(duration): int": ({ nanos }: Duration) => nanos,
-  "int(string): int": (text: string) => parseInteger(text, "ParseInt"),
+  "int(string): int": (text: string) => parseInteger(text, "int"),
   "int(timestamp): int": ({ nanos }: Timestamp) => (nanos - (((nanos % SECOND) + SECOND) % SECOND)) / SECOND,
   "int(uint): int": ({ value }: Uint) => within(value, INT_MIN, INT_MAX, "integer overflow"),
   "string(bool): string": String,
@@ -128,7 +128,7 @@ const conversions: Library = {
     return new Uint(whole(value));
   },
   "uint(int): uint": (value: bigint) => new Uint(within(value, 0n, UINT_MAX, "unsigned integer overflow")),
-  "uint(string): uint": (text: string) => new Uint(parseInteger(text, "ParseUint")),
+  "uint(string): uint": (text: string) => new Uint(parseInteger(text, "uint")),
 };
 const SECOND = 1_000_000_000n;
 

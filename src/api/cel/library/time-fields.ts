@@ -61,6 +61,7 @@ const DURATION_UNITS: Readonly<Record<string, bigint>> = {
   getHours: 3_600_000_000_000n,
   getMinutes: 60_000_000_000n,
   getSeconds: 1_000_000_000n,
+  getMilliseconds: MILLIS,
 };
 
 export const timeFields: Library = Object.fromEntries([
@@ -72,5 +73,4 @@ export const timeFields: Library = Object.fromEntries([
     `duration -> ${name}(): int`,
     ({ nanos }: Duration) => nanos / unit,
   ]),
-  ["duration -> getMilliseconds(): int", ({ nanos }: Duration) => (nanos % 1_000_000_000n) / MILLIS],
 ]);
