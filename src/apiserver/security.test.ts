@@ -3,7 +3,7 @@ import { request } from "node:https";
 import { after, test } from "node:test";
 import { systemNetwork } from "../base/network.ts";
 import { issue, newAuthority } from "../base/x509.ts";
-import { send, testServer } from "./server.fixture.ts";
+import { SIGNING_KEY, send, testServer } from "./server.fixture.ts";
 
 const now = Date.now();
 const authority = newAuthority({ commonName: "kubernetes", now, validityMs: 3_600_000 });
@@ -17,7 +17,29 @@ const certificate = (commonName: string, organizations: string[], usages: ("clie
     notBefore: now - 1000,
     notAfter: now + 3_600_000,
   });
-const server = testServer({ network: systemNetwork, admissionPlugins: { enable: ["NodeRestriction"] } });
+const proxies = newAuthority({ commonName: "front-proxy-ca", now, validityMs: 3_600_000 });
+const proxy = issue({
+  authority: proxies,
+  commonName: "front",
+  usages: ["client"],
+  notBefore: now - 1000,
+  notAfter: now + 3_600_000,
+});
+const server = testServer({
+  network: systemNetwork,
+  admissionPlugins: { enable: ["NodeRestriction"] },
+  security: {
+    serviceAccounts: { issuers: ["https://kubernetes.default.svc"], signingKey: SIGNING_KEY },
+    requestHeader: {
+      ca: proxies.certificatePem,
+      allowedNames: ["front"],
+      usernameHeaders: ["X-Remote-User"],
+      uidHeaders: [],
+      groupHeaders: ["X-Remote-Group"],
+      extraHeaderPrefixes: [],
+    },
+  },
+});
 const serving = certificate("kube-apiserver", [], ["server"]);
 const { port } = await server.listen({
   host: "127.0.0.1",
@@ -25,6 +47,7 @@ const { port } = await server.listen({
   certificate: serving.certificatePem,
   key: serving.privateKeyPem!,
   clientCa: authority.certificatePem,
+  requestHeaderCa: proxies.certificatePem,
 });
 await server.ready;
 after(() => server.close(0));
@@ -36,12 +59,23 @@ interface Answer {
 /** One request over TLS, with a client certificate or a token. */
 const call = (
   path: string,
-  { body, token, as }: { body?: object; token?: string; as?: { certificatePem: string; privateKeyPem?: string } } = {},
+  {
+    body,
+    token,
+    as,
+    headers: given = {},
+  }: {
+    body?: object;
+    token?: string;
+    as?: { certificatePem: string; privateKeyPem?: string };
+    headers?: Record<string, string | string[]>;
+  } = {},
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const headers = {
       ...(body ? { "content-type": "application/json" } : {}),
       ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...given,
     };
     const options = {
       host: "127.0.0.1",
@@ -93,6 +127,17 @@ test("a certificate says who calls, and RBAC what they may do", async () => {
   });
   assert.equal((await call("/api/v1/namespaces/default/pods", { as: jane })).status, 200);
   assert.equal((await call("/api/v1/namespaces/default/secrets", { as: jane })).status, 403);
+});
+
+test("a proxy is believed whom it speaks for, by a certificate of its own CA only", async () => {
+  const headers = { "x-remote-user": "zoe", "x-remote-group": ["a", "b, c"] };
+  const found = await whoAmI({ as: proxy, headers });
+  assert.deepEqual([found?.username, found?.groups], ["zoe", ["a", "b, c", "system:authenticated"]]);
+  const front = certificate("front", [], ["client"]);
+  assert.equal((await whoAmI({ as: front, headers }))?.username, "front");
+  assert.match((await call("/api/v1/nodes", { headers })).body.message ?? "", /User "system:anonymous"/);
+  // The proxy's CA vouches for proxies, not for users.
+  assert.equal((await call("/version", { as: proxy })).status, 401);
 });
 
 test("without credentials a caller is anonymous, with bad ones nobody", async () => {

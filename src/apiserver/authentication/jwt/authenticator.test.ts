@@ -101,6 +101,13 @@ test("keys may be rotated, and be of other kinds", async () => {
     offset += 2_000;
     assert.equal((await authenticate(mint(next, claims())))?.name, "oidc:jane");
   }
+  // A key that the issuer has taken back vouches for nothing, once that was noticed.
+  const kept = mint(first, claims());
+  assert.equal((await authenticate(kept))?.name, "oidc:jane");
+  issuer.keys = [ecKey("five")];
+  offset += 2_000;
+  await assert.rejects(authenticate(mint(ecKey("six"), claims())), /failed to verify signature/);
+  await assert.rejects(authenticate(kept), /failed to verify signature/);
   issuer.keys = [first];
 });
 

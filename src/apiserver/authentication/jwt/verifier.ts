@@ -9,6 +9,8 @@ const WELL_KNOWN = "/.well-known/openid-configuration";
 const RETRY_MS = 10_000;
 /** Keys that are newer than this are not fetched again for a token that none of them signed. */
 const FRESH_MS = 1_000;
+/** Tokens whose signature is remembered. A token is about 1 KB, so this is half a megabyte at most for each issuer. */
+const REMEMBERED = 512;
 /** How far the clocks of the issuer and this server may differ for `nbf`. */
 const NOT_BEFORE_LEEWAY_MS = 5 * 60_000;
 
@@ -46,6 +48,8 @@ export function tokenVerifier(options: VerifierOptions): TokenVerifier {
   let keys: readonly IssuerKey[] = [];
   let fetchedAt = Number.NEGATIVE_INFINITY;
   let fetching: Promise<void> | undefined;
+  /** By signed part and signature; true of the present keys. */
+  const verified = new Set<string>();
 
   const discover = async () => {
     const text = await documents.get(options.discoveryUrl ?? issuer.replace(/\/$/, "") + WELL_KNOWN);
@@ -86,6 +90,7 @@ export function tokenVerifier(options: VerifierOptions): TokenVerifier {
     try {
       keys = readKeySet(await documents.get(keysUrl!));
       fetchedAt = clock.monotonic();
+      verified.clear();
       options.onKeysFetched?.(true);
     } catch (error) {
       options.onKeysFetched?.(false);
@@ -94,12 +99,20 @@ export function tokenVerifier(options: VerifierOptions): TokenVerifier {
       fetching = undefined;
     }
   };
+  const verifiesNow = (token: ParsedToken): boolean => {
+    const id = `${token.signed}.${token.signature.toString("base64url")}`;
+    if (verified.has(id)) return true;
+    if (!verifies(token, keys, algorithms)) return false;
+    if (verified.size >= REMEMBERED) verified.delete(verified.keys().next().value!);
+    verified.add(id);
+    return true;
+  };
   const isSigned = async (token: ParsedToken): Promise<boolean> => {
-    if (verifies(token, keys, algorithms)) return true;
+    if (verifiesNow(token)) return true;
     if (clock.monotonic() - fetchedAt < FRESH_MS) return false;
     fetching ??= fetchKeys();
     await fetching;
-    return verifies(token, keys, algorithms);
+    return verifiesNow(token);
   };
 
   return {
