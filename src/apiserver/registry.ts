@@ -343,7 +343,7 @@ export class Registry {
     namespace: string | undefined,
     request: WriteRequest,
   ): AdmissionAttributes {
-    const { subresource, options, dryRun, user, requested, annotate, admittedAs } = request;
+    const { subresource, options, dryRun, user, requested, annotate, admittedAs, signal } = request;
     const { type } = this.definition;
     return {
       operation,
@@ -359,6 +359,7 @@ export class Registry {
       user,
       warn: (text) => request.warn(text),
       annotate,
+      signal,
       ...(admittedAs
         ? {
             subresource: admittedAs.subresource,

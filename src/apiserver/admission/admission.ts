@@ -21,6 +21,8 @@ export interface AdmissionAttributes {
   readonly options: UnknownObject;
   readonly dryRun: boolean;
   readonly user: UserInfo;
+  /** Aborted when the client has gone away: what waits for others can end. */
+  readonly signal?: AbortSignal;
   /** Adds a Warning header to the answer. */
   warn(text: string): void;
   /** Adds to the request's audit event, at `level` and above (default: Metadata). A key that is there already stays. */

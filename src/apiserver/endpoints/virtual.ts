@@ -30,6 +30,7 @@ export function createVirtual(virtual: VirtualResource): (request: ResourceReque
       user: context.user,
       warn: (text) => options.write.warn(text),
       annotate: options.write.annotate,
+      signal: options.write.signal,
     };
     await admit(services.admission, attributes);
     await validateAdmission(services.admission, attributes);

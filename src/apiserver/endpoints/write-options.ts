@@ -73,6 +73,7 @@ export function writeRequest(request: ResourceRequest, options: UnknownObject, d
     ...(resource.isStorageVersion ? {} : { requested: resource.type }),
     dryRun,
     options,
+    signal: context.request.signal,
     warn: (text) => void context.warnings.push(text),
     ...(context.audit ? { annotate: (key, value, level) => context.audit?.annotate(key, value, level) } : {}),
   };

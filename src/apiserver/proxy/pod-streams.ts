@@ -180,6 +180,7 @@ export async function admitConnect(request: ResourceRequest, options: UnknownObj
     user: context.user,
     warn: (text: string) => write.warn(text),
     annotate: write.annotate,
+    signal: write.signal,
   };
   await admit(services.admission, attributes);
   await validateAdmission(services.admission, attributes);

@@ -13,6 +13,8 @@ export interface WriteRequest {
   readonly options: UnknownObject;
   /** The resource in the version that the request named; absent where that is the stored one. */
   readonly requested?: ResourceType;
+  /** See AdmissionAttributes. */
+  readonly signal?: AbortSignal;
   /** What admission sees instead of the object. */
   readonly admittedAs?: AdmittedAs;
   /** Adds a Warning header to the answer. */

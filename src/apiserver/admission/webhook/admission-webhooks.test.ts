@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemNetwork } from "../../../base/network.ts";
 import type { AuditEvent } from "../../audit/event.ts";
-import { send, testServer } from "../../server.fixture.ts";
+import { ADMIN, send, testServer } from "../../server.fixture.ts";
 import type { ApiServer, ApiServerOptions } from "../../server.ts";
 import { type TestWebhook, testWebhook, type WebhookAnswer } from "../../webhook/webhook-server.fixture.ts";
 
@@ -50,6 +50,7 @@ async function setUp(
     const short = path.split("?")[0]!;
     reviews.push({ path: short, request });
     const verdict = answers.get(short)?.(request) ?? { allowed: true };
+    if (verdict["silent"]) return undefined;
     if (verdict["raw"]) return verdict["raw"] as WebhookAnswer;
     return { body: { kind: "AdmissionReview", apiVersion, response: { allowed: true, uid: request.uid, ...verdict } } };
   });
@@ -416,4 +417,29 @@ test("field owners that a webhook broke are put back, with a warning", async (t)
     ["me"],
   );
   assert.match(made.headers["warning"] ?? "", /managedFields was in an invalid state after admission/);
+});
+
+test("nothing is written for a client that went away while a webhook was asked", { timeout: 8_000 }, async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const { server, register, answers } = await setUp(t);
+  await register("Validating", "slow", { failurePolicy: "Ignore" });
+  answers.set("/slow", () => {
+    asked.resolve();
+    return { silent: true };
+  });
+  const leaving = new AbortController();
+  const request = server.transport(ADMIN).request({
+    method: "POST",
+    path: MAPS,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(configMap("a")),
+    signal: leaving.signal,
+  });
+  await asked.promise;
+  leaving.abort(new Error("gone"));
+  await assert.rejects(request);
+  // The call ends at once, not with its timeout of ten seconds.
+  const ended = /webhook_request_total\{name="w0\.slow\.example\.com",[^}]*rejected="true"\} 1/;
+  while (!ended.test((await send(server, "GET", "/metrics")).text)) await new Promise(setImmediate);
+  assert.equal((await send(server, "GET", `${MAPS}/a`)).status, 404);
 });

@@ -54,6 +54,7 @@ export async function callWebhook(
     const auth = services.configuration?.webhookCredentials.get(plugin)?.(config);
     answer = await services.webhooks.call(auth ? { ...config, auth } : config, review, {
       timeoutMs: timeoutSeconds * 1000,
+      signal: attributes.signal,
     });
   } catch (error) {
     if (!(error instanceof WebhookError)) throw error;
