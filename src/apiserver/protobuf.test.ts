@@ -4,6 +4,7 @@ import { decodeMessage, encodeObject, hasMessage, openEnvelope } from "../api/co
 import { apiVersionOf, type UnknownObject } from "../api/object.ts";
 import { kindsOf, structNames } from "../api/schema/schema.ts";
 import type { TransportRequest } from "../client/transport.ts";
+import { memoryStore } from "../store/memory.ts";
 import { ADMIN, send, testServer } from "./server.fixture.ts";
 import type { ApiServer } from "./server.ts";
 import { hasProtobuf } from "./wire-formats.ts";
@@ -11,9 +12,10 @@ import { hasProtobuf } from "./wire-formats.ts";
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 const NAMESPACE = "/api/v1/namespaces/proto";
 
+const store = memoryStore();
 let server: ApiServer;
 before(async () => {
-  server = testServer();
+  server = testServer({ store });
   await server.ready;
   await call("POST", "/api/v1/namespaces", { kind: "Namespace", apiVersion: "v1", metadata: { name: "proto" } });
 });
@@ -205,6 +207,7 @@ test("a watch brings frames of events, bookmarks and errors", async () => {
   );
   assert.deepEqual(ofMetadata[0]?.[1].metadata, json.metadata);
 
+  await store.compact(2);
   const [expired] = await frames(PROTOBUF, "resourceVersion=1", 1);
   assert.deepEqual([expired?.[0], expired?.[1].kind, expired?.[1]["code"]], ["ERROR", "Status", 410]);
 });
