@@ -1,3 +1,4 @@
+import type { Counter } from "../../base/metrics.ts";
 import type { ReviewCalls } from "../review-webhook.ts";
 import { abacAuthorizer } from "./abac.ts";
 import type { AuthorizationMode, AuthorizerSpec } from "./configuration.ts";
@@ -75,11 +76,16 @@ function counted(
   metrics: AuthorizationMetrics | undefined,
 ): ResolvingAuthorizer {
   if (!metrics) return authorizer;
-  const allowed = () => metrics.decided(type, name, "allowed");
-  const denied = () => metrics.decided(type, name, "denied");
+  let allowed: Counter | undefined;
+  let denied: Counter | undefined;
   const count = (decision: string) => {
-    if (decision === "allow") allowed();
-    else if (decision === "deny") denied();
+    if (decision === "allow") {
+      allowed ??= metrics.decisions(type, name, "allowed");
+      allowed.add();
+    } else if (decision === "deny") {
+      denied ??= metrics.decisions(type, name, "denied");
+      denied.add();
+    }
   };
   return {
     authorize(attributes) {

@@ -1,9 +1,9 @@
-import type { MetricsRegistry } from "../../base/metrics.ts";
+import type { Counter, MetricsRegistry } from "../../base/metrics.ts";
 
 /** What authorizers are measured by, under upstream's names. */
 export interface AuthorizationMetrics {
-  /** An authorizer of a structured configuration has decided. */
-  decided(type: string, name: string, decision: "allowed" | "denied"): void;
+  /** Counts one kind of decisions of one authorizer; to be kept, as it is asked for by labels. */
+  decisions(type: string, name: string, decision: "allowed" | "denied"): Counter;
   webhookCalled(name: string, result: string, seconds: number): void;
   webhookFailedOpen(name: string, result: string): void;
   conditionsEvaluated(name: string, outcome: "matched" | "excluded" | "error", seconds: number): void;
@@ -49,7 +49,7 @@ export function authorizationMetrics(registry: MetricsRegistry): AuthorizationMe
     ["type", "name"],
   );
   return {
-    decided: (type, name, decision) => decisions.with(type, name, decision).add(),
+    decisions: (type, name, decision) => decisions.with(type, name, decision),
     webhookCalled(name, result, seconds) {
       evaluations.with(name, result).add();
       durations.with(name, result).observe(seconds);
