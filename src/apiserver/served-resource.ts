@@ -19,6 +19,8 @@ export interface CustomServing {
   readonly described: Pick<CustomSchemas, "fingerprint" | "selectableFields" | "preservesUnknown" | "schema">;
   /** See Expected.coerce. */
   coerce(object: UnknownObject, unknown: string[] | undefined): void;
+  /** An object of another version of the same resource in this one: shared, or new. */
+  convert(object: UnknownObject): UnknownObject | Promise<UnknownObject>;
   /** The verbs that discovery names, where some are served for a while only. */
   readonly listedVerbs?: readonly string[];
   /** Loads what requests take that is not there from the start; undefined where nothing is missing. */
@@ -104,6 +106,12 @@ export class ServedResource {
   /** A stored object as this version shows it. Shared or new; don't change it. */
   show(object: UnknownObject): UnknownObject {
     return this.conversion ? this.conversion.fromStorage(object) : object;
+  }
+
+  /** An object of a write, as plugins of admission get it, in this version. Shared or new; don't change it. */
+  versioned(object: UnknownObject): UnknownObject | Promise<UnknownObject> {
+    if (!this.custom) return this.show(object);
+    return object.apiVersion === this.apiVersion ? object : this.custom.convert(object);
   }
 
   /** A cached object as this version shows it. */

@@ -1,11 +1,11 @@
 import { loadCel } from "../../api/cel/load.ts";
 import { jsonEqual } from "../../api/json-equal.ts";
-import type { ResourceType } from "../../api/object.ts";
-import { apiVersionOf } from "../../api/object.ts";
+import { apiVersionOf, type ResourceType, type UnknownObject } from "../../api/object.ts";
 import { forbidden } from "../../api/status-error.ts";
 import { loadPatterns, patternsLoaded } from "../../api/structural/patterns.ts";
 import type { CustomResourceDefinition } from "../../api/types/apiextensions.v1.ts";
 import type { Clock } from "../../base/clock.ts";
+import { cloneJson } from "../../base/clone.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import type { Store } from "../../store/store.ts";
@@ -20,7 +20,7 @@ import { customDefinition } from "./custom-definition.ts";
 import { CustomVersion } from "./custom-version.ts";
 import type { VersionParts } from "./served-versions.ts";
 import { convertedOptions, storeConversion, type VersionView, viewOptions, writingAs } from "./view-cache.ts";
-import { webhookConversion } from "./webhook-conversion.ts";
+import { type Convert, webhookConversion } from "./webhook-conversion.ts";
 
 export interface CustomResourceServices {
   readonly store: Store;
@@ -134,19 +134,37 @@ export class CustomResource {
           registry = new Registry({ definition, cache, hooks: this.#hooks(type), admission, clock, random });
           return registry;
         };
-        return { version, custom, definition, open, prepare: () => this.#prepare() };
+        const apiVersion = apiVersionOf({ group, version: version.name });
+        const asThis = (object: UnknownObject) => this.#convert(object, custom, apiVersion);
+        return { version, custom, definition, open, prepare: () => this.#prepare(), convert: asThis };
       });
   }
 
+  /** By the webhook, if there is one: undefined where versions differ in their names only. */
+  get #webhook(): Convert | undefined {
+    const { conversion } = this.#definition.spec;
+    return conversion?.strategy === "Webhook" ? webhookConversion(conversion, this.#services) : undefined;
+  }
+
+  #convert(object: UnknownObject, version: CustomVersion, apiVersion: string): UnknownObject | Promise<UnknownObject> {
+    const inForm = (converted: UnknownObject) => {
+      version.coerce(converted, { lenient: true });
+      return converted;
+    };
+    const webhook = this.#webhook;
+    if (!webhook) return inForm({ ...cloneJson(object), apiVersion });
+    return webhook([object], apiVersion).then(([converted]) => inForm(converted!));
+  }
+
   #openCache(view: VersionView, storage: string): ResourceCache {
-    const { store, caches, clock, logger, webhooks, random } = this.#services;
-    const { conversion, group } = this.#definition.spec;
-    if (conversion?.strategy !== "Webhook") {
+    const { store, caches, clock, logger } = this.#services;
+    const { group } = this.#definition.spec;
+    const convert = this.#webhook;
+    if (!convert) {
       const opened = caches.openView(viewOptions(view));
       this.#closing.push(opened.close);
       return writingAs(opened.cache, apiVersionOf({ group, version: storage }));
     }
-    const convert = webhookConversion(conversion, { webhooks, random });
     const onFailure = (error: unknown) => {
       const { resource, version } = view;
       logger.warn("a custom object could not be converted", { resource, version: version.name, error });

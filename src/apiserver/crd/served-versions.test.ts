@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { UnknownObject } from "../../api/object.ts";
 import type { CustomResourceDefinitionVersion } from "../../api/types/apiextensions.v1.ts";
 import { GROUP, widgetDefinition } from "./crd.fixture.ts";
 import { CustomVersion } from "./custom-version.ts";
@@ -33,7 +34,14 @@ test("the served versions come by precedence; deprecated ones name a better one,
       throw new Error("nothing is opened here");
     };
     const custom = new CustomVersion(one.name, false, () => definition);
-    return { version: one, custom, definition: { type, singular: "widget" }, open, prepare: () => undefined };
+    return {
+      version: one,
+      custom,
+      definition: { type, singular: "widget" },
+      open,
+      prepare: () => undefined,
+      convert: (same: UnknownObject) => same,
+    };
   });
   assert.deepEqual(
     servedVersions(definition, parts).map(({ type, custom, isStorageVersion }) => [

@@ -19,6 +19,8 @@ export interface VersionParts {
   /** The engine of this version. */
   open(): Registry;
   prepare(): Promise<void> | undefined;
+  /** See CustomServing.convert. */
+  convert(object: UnknownObject): UnknownObject | Promise<UnknownObject>;
 }
 
 /** The resources that a definition serves: one for each served version, the best first. */
@@ -29,7 +31,7 @@ export function servedVersions(definition: CustomResourceDefinition, parts: read
   return parts
     .filter(({ version }) => version.served)
     .sort((a, b) => comparePrecedence(a.version.name, b.version.name))
-    .map(({ version, custom, definition: resource, open, prepare }) => {
+    .map(({ version, custom, definition: resource, open, prepare, convert }) => {
       const serving: CustomServing = {
         listKind: status?.acceptedNames?.listKind ?? `${resource.type.kind}List`,
         storageVersion,
@@ -47,6 +49,7 @@ export function servedVersions(definition: CustomResourceDefinition, parts: read
           custom.coerce(object, unknown ? { lenient: false, unknown } : { lenient: false }),
         ...(terminating ? { listedVerbs: VERBS_WHILE_TERMINATING } : {}),
         prepare,
+        convert,
       };
       return new ServedResource({
         type: resource.type,

@@ -5,7 +5,7 @@ import { patchObject } from "../../api/patch/patch.ts";
 import type { ScalePaths, TableColumn } from "../../api/resource-definition.ts";
 import { ageColumn, column, nameColumn } from "../../api/resources/columns.ts";
 import { invalid as invalidField } from "../../api/resources/field-errors.ts";
-import { badRequest, invalid, notFound } from "../../api/status-error.ts";
+import { badRequest, internalError, invalid, notFound } from "../../api/status-error.ts";
 import type { Scale } from "../../api/types/autoscaling.v1.ts";
 import type { LabelSelector } from "../../api/types/meta.v1.ts";
 import { cloneJson } from "../../base/clone.ts";
@@ -36,7 +36,11 @@ export async function getScale(request: ResourceRequest): Promise<Reply> {
   const encoding = await encodingFor(request, "one");
   const version = resourceVersion(request.context.request.query.get("resourceVersion"));
   const { object } = await request.resource.registry.get(request.name, request.namespace, version);
-  return valueReply(scaleOf(object, pathsOf(request)), 200, encoding, COLUMNS);
+  const paths = pathsOf(request);
+  if (request.resource.custom && readPath(object, paths.specReplicas) === undefined) {
+    throw internalError(`the spec replicas field ${JSON.stringify(paths.specReplicas)} does not exist`);
+  }
+  return valueReply(scaleOf(object, paths), 200, encoding, COLUMNS);
 }
 
 /** PUT of the scale subresource. */

@@ -75,13 +75,20 @@ export class ObjectVersions {
     const decoded = own ? decodeOwn(value, own) : decodeValue(value, served!.expected, { strict: false }).object;
     const changed = !jsonEqual(before, decoded);
     // What the mutation left alone is shared with others.
-    const stored = own ? decoded : await served!.toStorage(cloneJson(decoded));
+    const stored = own ? decoded : await this.#asWritten(served!, cloneJson(decoded));
     if (!own) served!.definition.defaults?.(stored);
     if (!own) this.#keepOwners(stored, target);
     for (const key of Object.keys(target)) delete target[key];
     Object.assign(target, stored);
     this.#made.clear();
     return changed;
+  }
+
+  /** An object that is in the version of `served` as the write has it: stored, or for a custom one as it was requested. */
+  async #asWritten(served: ServedResource, object: UnknownObject): Promise<UnknownObject> {
+    if (!served.custom) return served.toStorage(object);
+    const requested = this.#served(this.requested);
+    return requested ? cloneJson(await requested.versioned(object)) : object;
   }
 
   /** Field owners that can't be read are put back to what they were: upstream takes that for an outdated webhook. */
@@ -101,7 +108,7 @@ export class ObjectVersions {
     const served = this.#attributes.kind ? undefined : this.#served(resource);
     const show = async (one: UnknownObject | undefined) => {
       if (!one) return undefined;
-      const shown = served ? await served.show(one) : one;
+      const shown = served ? await served.versioned(one) : one;
       const apiVersion = apiVersionOf(kind);
       return shown.apiVersion === apiVersion && shown.kind === kind.kind
         ? shown
