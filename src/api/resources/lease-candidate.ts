@@ -26,7 +26,6 @@ export const leaseCandidate = define<LeaseCandidate>({
     if (spec?.leaseName === old.spec?.leaseName) return [];
     return [invalid("spec.leaseName", spec?.leaseName ?? "", IMMUTABLE)];
   },
-  selectableFields: { "spec.leaseName": ({ spec }) => spec?.leaseName ?? "" },
   conversions: { v1alpha2: sameShape("coordination.k8s.io", "v1alpha2", "v1beta1") },
 });
 

@@ -1,7 +1,7 @@
 import { FieldSelectorError, parseFieldSelector } from "../../api/field-selector.ts";
 import { parseLabelSelector, SelectorError } from "../../api/label-selector.ts";
-import type { ResourceDefinition } from "../../api/resource-definition.ts";
 import { badRequest } from "../../api/status-error.ts";
+import type { ServedResource } from "../served-resource.ts";
 import type { Selection } from "../watch-cache/watch-cache.ts";
 import type { ResourceRequest } from "./resource-request.ts";
 
@@ -18,7 +18,7 @@ export function selectionOf({ context, resource, namespace, name }: ResourceRequ
   try {
     const labels = labelText ? parseLabelSelector(labelText) : undefined;
     const fields = fieldText ? parseFieldSelector(fieldText) : undefined;
-    if (fields) checkFields(resource.definition, fields.requirements);
+    if (fields) checkFields(resource, fields.requirements);
     const byLabels = labels && !labels.empty ? labels : undefined;
     const byFields = fields && !fields.empty ? fields : undefined;
     if (byFields) {
@@ -44,7 +44,17 @@ export function selectionOf({ context, resource, namespace, name }: ResourceRequ
   return selection;
 }
 
-function checkFields(definition: ResourceDefinition, requirements: readonly { field: string }[]): void {
+/** Upstream words the refusal anew for some kinds. */
+const REFUSALS: Readonly<Record<string, (field: string, apiVersion: string) => string>> = {
+  "jobs.batch": (field) => `field label ${JSON.stringify(field)} not supported for Job`,
+  "resourceslices.resource.k8s.io": (field, apiVersion) =>
+    `field label not supported for ${apiVersion}, Kind=ResourceSlice: ${field}`,
+};
+
+function checkFields(
+  { definition, type, apiVersion }: ServedResource,
+  requirements: readonly { field: string }[],
+): void {
   for (const { field } of requirements) {
     if (METADATA_FIELDS.includes(field)) continue;
     if (!definition.selectableFields) {
@@ -52,6 +62,8 @@ function checkFields(definition: ResourceDefinition, requirements: readonly { fi
         `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
       );
     }
-    if (!Object.hasOwn(definition.selectableFields, field)) throw badRequest(`field label not supported: ${field}`);
+    if (Object.hasOwn(definition.selectableFields, field)) continue;
+    const refusal = REFUSALS[`${type.resource}.${type.group}`];
+    throw badRequest(refusal ? refusal(field, apiVersion) : `field label not supported: ${field}`);
   }
 }

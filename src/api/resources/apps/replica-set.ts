@@ -63,5 +63,4 @@ export const replicaSet = define<ReplicaSet>({
     set.status = { replicas: 0 };
   },
   scale: { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" },
-  selectableFields: { "status.replicas": (set) => String(set.status?.replicas ?? 0) },
 });
