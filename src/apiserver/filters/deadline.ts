@@ -21,15 +21,21 @@ export function requestDeadline(
     const allowed = allowedMs(context, limitMs);
     context.deadlineMs = allowed;
     let cancel: () => void = () => {};
+    let isOver = false;
     const expired = new Promise<never>((_, reject) => {
       const timer = clock.after(allowed, () => {
+        isOver = true;
         onExpired(context);
         reject(timeout("request did not complete within the allotted timeout"));
       });
       cancel = () => timer.cancel();
     });
     try {
-      return await Promise.race([next(context), expired]);
+      const running = next(context).then((reply) => {
+        if (isOver) reply.sent?.();
+        return reply;
+      });
+      return await Promise.race([running, expired]);
     } finally {
       cancel();
     }

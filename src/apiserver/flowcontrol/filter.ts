@@ -1,7 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Endpoint, Filter, RequestContext } from "../filters/context.ts";
 import type { InFlight } from "../filters/max-in-flight.ts";
-import type { Reply } from "../http/exchange.ts";
+import { bodyLength } from "../http/body.ts";
+import { isStream, type Reply } from "../http/exchange.ts";
 import { whenEnded } from "../http/reply-end.ts";
 import { tooManyRequestsReply } from "../http/status-reply.ts";
 import { isLongRunning, isReading } from "../request-info.ts";
@@ -83,16 +84,41 @@ export function priorityAndFairness(options: FairnessOptions): Filter {
     const executing = metrics.kind(kind, "executing");
     executing.add(1, ticket.startedAt);
     inFlight[counted]++;
-    try {
-      return await (isWatch ? watch(context, next, watches) : next(context));
-    } finally {
+    const finish = () => {
+      if (ticket.state !== "executing") return;
       inFlight[counted]--;
       level.queueSet.finish(ticket);
       const now = clock.monotonic();
       executing.add(-1, now);
       flow.execution(isWatch ? "watch" : "regular").observe((now - ticket.startedAt) / 1000);
+    };
+    try {
+      const reply = await (isWatch ? watch(context, next, watches) : next(context));
+      if (!takesTimeToSend(reply)) {
+        finish();
+        return reply;
+      }
+      // Much of what a big answer costs is its way out: it keeps its seats until then, if that is not too long.
+      const limit = clock.after(context.deadlineMs ?? requestTimeoutMs, finish);
+      const sent = () => {
+        limit.cancel();
+        finish();
+        reply.sent?.();
+      };
+      return { ...reply, sent };
+    } catch (error) {
+      finish();
+      throw error;
     }
   };
+}
+
+/** An answer of this size and more costs more to send than to make. */
+const BIG_BYTES = 128 * 1024;
+
+function takesTimeToSend({ body }: Reply): boolean {
+  if (body === undefined || isStream(body)) return false;
+  return (bodyLength(body) ?? BIG_BYTES) >= BIG_BYTES;
 }
 
 /** A watch is counted, for those who write, from its start to its end. */

@@ -48,6 +48,11 @@ export interface Reply {
   readonly headers: Record<string, string | string[]>;
   /** Absent: no body. Several pieces are sent one after the other, as if they were one. */
   readonly body?: Uint8Array | readonly Uint8Array[] | BodyChunks | BodyStream;
+  /**
+   * Called once when the answer has been handed to the connection, or it is clear that nobody takes it. Whoever drops a
+   * reply must call it.
+   */
+  readonly sent?: () => void;
   /** Takes over the connection; nothing else of the reply is then used. Only where the request is upgradable. */
   readonly upgrade?: (connection: Duplex, head: Buffer) => void;
 }

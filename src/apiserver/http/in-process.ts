@@ -73,7 +73,12 @@ async function answer(
     lifetime.answered();
   };
   try {
-    const reply = await (signal ? orAborted(handler(received), signal) : handler(received));
+    // The bytes are shared: there is nothing to be sent.
+    const handled = handler(received).then((reply) => {
+      reply.sent?.();
+      return reply;
+    });
+    const reply = await (signal ? orAborted(handled, signal) : handled);
     const headers: Record<string, string> = {};
     for (const name in reply.headers) {
       const value = reply.headers[name]!;

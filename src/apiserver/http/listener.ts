@@ -111,10 +111,12 @@ export async function listen(
     const request = http1Request(message, peerOf(socket as TLSSocket), false);
     sockets.set(socket, (sockets.get(socket) ?? 0) + 1);
     if (closing) response.setHeader("connection", "close");
+    let reply: Reply | undefined;
     try {
-      const reply = await answer(handler, request);
+      reply = await answer(handler, request);
       await writeHttp1(response, reply, message.method ?? "GET");
     } finally {
+      reply?.sent?.();
       request?.release();
       const left = (sockets.get(socket) ?? 1) - 1;
       if (sockets.has(socket)) sockets.set(socket, left);
@@ -126,8 +128,12 @@ export async function listen(
     sockets.set(message.socket, Number.POSITIVE_INFINITY);
     const request = http1Request(message, peerOf(message.socket as TLSSocket), true);
     const reply = await answer(handler, request);
-    if (reply.upgrade) reply.upgrade(socket, head);
-    else await writeRaw(socket, reply);
+    try {
+      if (reply.upgrade) reply.upgrade(socket, head);
+      else await writeRaw(socket, reply);
+    } finally {
+      reply.sent?.();
+    }
   };
   const serveHttp2 = async (
     stream: ServerHttp2Stream,
@@ -136,7 +142,11 @@ export async function listen(
   ) => {
     const request = http2Request(stream, headers, raw, peerOf(stream.session!.socket as unknown as TLSSocket));
     const reply = await answer(handler, request);
-    await writeHttp2(stream, reply, headers[":method"] ?? "GET");
+    try {
+      await writeHttp2(stream, reply, headers[":method"] ?? "GET");
+    } finally {
+      reply.sent?.();
+    }
     request?.lifetime.answered();
   };
   const guard = (promise: Promise<void>, destroy: () => void) =>
