@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import type { RequestOptions } from "node:https";
 import { test } from "node:test";
 import { apiServices, endpointSlices, services } from "../../api/resource-types.ts";
 import type { APIService } from "../../api/types/apiregistration.v1.ts";
-import { type Network, systemNetwork } from "../../base/network.ts";
 import type { Client } from "../../client/client.ts";
 import { testCertificates } from "../https.fixture.ts";
 import { adminClient, send, testServer } from "../server.fixture.ts";
@@ -15,6 +13,7 @@ import {
   type WebhookRequest,
 } from "../webhook/webhook-server.fixture.ts";
 import { AUTOMANAGED } from "./automatic-api-services.ts";
+import { ENDPOINT, network } from "./network.fixture.ts";
 
 const GROUP = "/apis/wardle.example.com/v1alpha1";
 const RESOURCES = {
@@ -32,17 +31,6 @@ const RESOURCES = {
     },
     { name: "flunders/status", singularName: "", namespaced: true, kind: "Flunder", verbs: ["get"] },
   ],
-};
-
-/** An endpoint can't be on loopback: what is dialled there gets to the test's own server. */
-const ENDPOINT = "192.0.2.10";
-const network: Network = {
-  ...systemNetwork,
-  https: {
-    ...systemNetwork.https,
-    request: ((options: RequestOptions) =>
-      systemNetwork.https.request({ ...options, host: "127.0.0.1" })) as Network["https"]["request"],
-  },
 };
 
 async function until(check: () => Promise<boolean> | boolean): Promise<void> {
