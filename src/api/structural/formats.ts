@@ -136,7 +136,7 @@ function isCreditCard(text: string): boolean {
 
 function isRgbColor(text: string): boolean {
   const match = /^rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)$/.exec(text);
-  return match !== null && match.slice(1).every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+  return match?.slice(1).every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255) ?? false;
 }
 
 function isDate(text: string): boolean {
