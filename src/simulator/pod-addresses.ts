@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIPv6 } from "../base/ip.ts";
 
 /**
  * Addresses of simulated pods: each node gives out those of its own range, in order, and takes back those of pods that
