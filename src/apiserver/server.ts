@@ -165,6 +165,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     store,
     registryOf: (type) => registryOf(type),
     lookup: () => lookup,
+    metrics: () => registry,
     user: SERVER_USER,
     clock,
     random,

@@ -8,6 +8,7 @@ import { contains, familyOf, formatAddress, type IpFamily, type IpRange, parseAd
 import type { Random } from "../../base/random.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
 import type { Registry } from "../registry.ts";
+import type { AllocatorMetrics } from "./metrics.ts";
 import { AllocationError, type ServiceRanges } from "./service-ranges.ts";
 
 export const MANAGED_BY = "ipaddress.kubernetes.io/managed-by";
@@ -26,22 +27,33 @@ export class ClusterIps {
   readonly #registry: () => Registry;
   readonly #request: WriteRequest;
   readonly #random: Random;
+  readonly #metrics: AllocatorMetrics;
 
-  constructor(options: { ranges: ServiceRanges; registry: () => Registry; request: WriteRequest; random: Random }) {
+  constructor(options: {
+    ranges: ServiceRanges;
+    registry: () => Registry;
+    request: WriteRequest;
+    random: Random;
+    metrics: AllocatorMetrics;
+  }) {
     this.#ranges = options.ranges;
     this.#registry = options.registry;
     this.#request = options.request;
     this.#random = options.random;
+    this.#metrics = options.metrics;
   }
 
   /** Takes a certain address. Throws where it is taken, or of no range. A dry run looks at the range only, as upstream's. */
   async take(address: string, service: Service, dryRun: boolean): Promise<void> {
     const usable = await this.#ranges.usable();
-    if (!usable.some((range) => contains(range, address))) {
+    const range = usable.find((one) => contains(one, address));
+    if (!range) {
       throw new AllocationError("the provided network does not match the current range");
     }
     if (dryRun) return;
-    if (!(await this.#create(canonical(address), service))) {
+    const taken = await this.#create(canonical(address), service);
+    this.#metrics.address(range.text, "static", taken);
+    if (!taken) {
       throw new AllocationError("provided IP is already allocated");
     }
   }
@@ -54,8 +66,11 @@ export class ClusterIps {
     for (const range of usable) {
       for (const address of this.#candidates(range)) {
         if (await cache.get(cache.key(address), 0)) continue;
-        if (await this.#create(address, service)) return address;
+        if (!(await this.#create(address, service))) continue;
+        this.#metrics.address(range.text, "dynamic", true);
+        return address;
       }
+      this.#metrics.address(range.text, "dynamic", false);
     }
     throw new AllocationError("range is full");
   }

@@ -9,6 +9,7 @@ import type { WriteRequest } from "../registry/write-request.ts";
 import type { Registry } from "../registry.ts";
 import { planRepairs, type Repair } from "./address-repair.ts";
 import { addressObject } from "./cluster-ips.ts";
+import type { AllocatorMetrics } from "./metrics.ts";
 import type { NodePorts } from "./node-ports.ts";
 import { planPortRepair } from "./port-repair.ts";
 import type { ServiceRanges } from "./service-ranges.ts";
@@ -21,6 +22,7 @@ export interface RepairOptions {
   request: WriteRequest;
   /** Of the events about what was found; absent at the start, when nobody can be told yet. */
   recorder?: (component: string) => EventRecorder;
+  metrics: AllocatorMetrics;
   clock: Clock;
   logger: Logger;
 }
@@ -53,6 +55,7 @@ export function repairLoops(options: RepairOptions): RepairLoops {
     const recorder = repairs.length > 0 ? options.recorder?.("ipallocator-repair-controller") : undefined;
     for (const repair of repairs) {
       logger.warn("cluster IPs are not as they should be", { reason: repair.reason, message: repair.message });
+      options.metrics.repairedAddress(repair.reason);
       await repairAddress(repair, options);
       recorder?.event(repair.about, "Warning", repair.reason, repair.message);
     }
@@ -71,6 +74,7 @@ export function repairLoops(options: RepairOptions): RepairLoops {
     const recorder = plan.findings.length > 0 ? options.recorder?.("portallocator-repair-controller") : undefined;
     for (const { service, reason, message } of plan.findings) {
       logger.warn("node ports are not as they should be", { reason, message });
+      options.metrics.repairedPort(reason);
       recorder?.event(service, "Warning", reason, message);
     }
     for (const port of plan.leaked) logger.warn("a node port appears to have leaked: cleaning up", { port });

@@ -5,6 +5,7 @@ import { familyOf, type IpFamily } from "../../base/ip-range.ts";
 import type { Logger } from "../../base/logger.ts";
 import { type Finish, type KindHooks, kindHooks } from "../registry/kind-hooks.ts";
 import type { ClusterIps } from "./cluster-ips.ts";
+import type { AllocatorMetrics } from "./metrics.ts";
 import type { NodePorts } from "./node-ports.ts";
 import { settleFamilies } from "./service-families.ts";
 import { portsOf, refused, takePorts } from "./service-ports.ts";
@@ -19,6 +20,7 @@ export interface ServiceAddressesOptions {
   ports: NodePorts;
   /** Those of the cluster; the first is the default. */
   families: readonly IpFamily[];
+  metrics: AllocatorMetrics;
   logger: Logger;
 }
 
@@ -71,7 +73,8 @@ export class ServiceAddresses {
     const addresses: string[] = [];
     try {
       await this.#takeAddresses(service, new Set(old ? addressesOf(old) : []), addresses, dryRun);
-      const ports = await takePorts(service, new Set(old ? portsOf(old) : []), this.#options.ports, dryRun);
+      const present = new Set(old ? portsOf(old) : []);
+      const ports = await takePorts(service, present, this.#options.ports, this.#options.metrics, dryRun);
       return { addresses, ports };
     } catch (error) {
       await this.#giveBack(service, { addresses, ports: [] });

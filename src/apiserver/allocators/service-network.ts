@@ -5,6 +5,7 @@ import type { UserInfo } from "../../api/user.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type IpRange, parseRange } from "../../base/ip-range.ts";
 import type { Logger } from "../../base/logger.ts";
+import type { MetricsRegistry } from "../../base/metrics.ts";
 import type { Random } from "../../base/random.ts";
 import { eventRecorder } from "../../client/event-broadcaster.ts";
 import type { Store } from "../../store/store.ts";
@@ -14,6 +15,7 @@ import type { KindHooks } from "../registry/kind-hooks.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
 import type { Registry } from "../registry.ts";
 import { ClusterIps } from "./cluster-ips.ts";
+import { allocatorMetrics } from "./metrics.ts";
 import { NodePorts } from "./node-ports.ts";
 import { parsePortRange } from "./port-allocation.ts";
 import { repairLoops } from "./repair-loops.ts";
@@ -28,6 +30,7 @@ export interface ServiceNetworkOptions {
   store: Store;
   registryOf(type: ResourceType<KubeObject>): Registry;
   lookup(): Lookup;
+  metrics(): MetricsRegistry;
   /** As whom the server itself writes. */
   user: UserInfo;
   clock: Clock;
@@ -53,20 +56,22 @@ export function serviceNetwork(options: ServiceNetworkOptions): ServiceNetwork {
   const range = parsePortRange(options.nodePortRange);
   const request: WriteRequest = { user, dryRun: false, options: {}, warn() {} };
   const shared = serviceRanges(() => registryOf(serviceCIDRs).cache);
-  const ips = new ClusterIps({ ranges: shared, registry: () => registryOf(ipAddresses), request, random });
+  const metrics = allocatorMetrics(options.metrics);
+  const ips = new ClusterIps({ ranges: shared, registry: () => registryOf(ipAddresses), request, random, metrics });
   const inUse = async () => {
     const { items } = await registryOf(services).cache.list();
     return items.flatMap(({ object }) => portsOf(object as Service));
   };
   const ports = new NodePorts({ range, store, random, inUse });
   const families = ranges.map(({ family }) => family);
-  const addresses = new ServiceAddresses({ ips, ports, families, logger });
+  const addresses = new ServiceAddresses({ ips, ports, families, metrics, logger });
   const repairOptions = {
     services: () => registryOf(services),
     addresses: () => registryOf(ipAddresses),
     ranges: shared,
     ports,
     request,
+    metrics,
     clock,
     logger,
   };

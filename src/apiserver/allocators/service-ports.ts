@@ -1,6 +1,7 @@
 import { invalid as invalidField } from "../../api/resources/field-errors.ts";
 import { internalError, invalid, type StatusError } from "../../api/status-error.ts";
 import type { Service, ServicePort } from "../../api/types/core.v1.ts";
+import type { AllocatorMetrics } from "./metrics.ts";
 import { type NodePorts, PortError, type WantedPort } from "./node-ports.ts";
 
 /** The node ports that a Service has, each once. */
@@ -24,6 +25,7 @@ export async function takePorts(
   service: Service,
   present: ReadonlySet<number>,
   ports: NodePorts,
+  metrics: AllocatorMetrics,
   dryRun: boolean,
 ): Promise<number[]> {
   const slots = slotsOf(service, present);
@@ -31,12 +33,20 @@ export async function takePorts(
   const wanted = slots.map((slot) => slot.wanted);
   try {
     const taken = dryRun ? await ports.pretend(wanted) : await ports.take(wanted);
-    for (const [index, slot] of slots.entries()) slot.assign(taken[index]!);
+    for (const [index, slot] of slots.entries()) {
+      slot.assign(taken[index]!);
+      if (!dryRun) metrics.port(scopeOf(slot), true);
+    }
     return dryRun ? [] : taken;
   } catch (error) {
-    throw error instanceof PortError ? slots[error.index]!.refusal(error.message) : error;
+    if (!(error instanceof PortError)) throw error;
+    const slot = slots[error.index]!;
+    if (!dryRun) metrics.port(scopeOf(slot), false);
+    throw slot.refusal(error.message);
   }
 }
+
+const scopeOf = ({ wanted }: Slot) => (wanted === undefined ? "dynamic" : "static");
 
 function slotsOf(service: Service, present: ReadonlySet<number>): Slot[] {
   const spec = service.spec!;

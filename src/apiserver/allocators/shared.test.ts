@@ -120,6 +120,11 @@ test("two servers never give out the same address or port", async () => {
   assert.equal(new Set(results.map(({ json }) => json.spec.clusterIP)).size, 100);
   assert.equal(new Set(results.map(({ json }) => json.spec.ports?.[0]?.nodePort)).size, 100);
   const full = await create(pair[0]!, "full", { type: "NodePort" });
+  const metrics = (await send(pair[0]!, "GET", "/metrics")).text;
+  const counted = (line: RegExp) => Number(line.exec(metrics)?.[1]);
+  assert.ok(counted(/clusterip_allocator_allocation_total\{cidr="10.96.0.0\/25",scope="dynamic"\} (\d+)/) >= 50);
+  assert.equal(counted(/nodeport_allocator_allocation_total\{scope="dynamic"\} (\d+)/), 50);
+  assert.equal(counted(/nodeport_allocator_allocation_errors_total\{scope="dynamic"\} (\d+)/), 1);
   assert.equal(full.json.message, "Internal error occurred: failed to allocate a nodePort: range is full");
   assert.equal((await addresses(pair[1]!)).length, 100);
   await send(pair[1]!, "DELETE", `${SERVICES}/s-7`);
