@@ -43,7 +43,9 @@ export class ChunkWriter {
   reserve(bytes: number): void {
     const needed = this.#used + bytes;
     if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(needed > LARGE_BYTES ? needed + WRITE_CHUNK_BYTES : this.#buffer.length * 2);
+    const larger = Buffer.allocUnsafeSlow(
+      needed > LARGE_BYTES ? needed + WRITE_CHUNK_BYTES : Math.max(needed, this.#buffer.length * 2),
+    );
     larger.set(this.#buffer.subarray(0, this.#used));
     this.#buffer = larger;
   }
