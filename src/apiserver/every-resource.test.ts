@@ -7,7 +7,12 @@ import { runtimeConfig } from "./runtime-config.ts";
 import { send, testServer } from "./server.fixture.ts";
 import type { ApiServer } from "./server.ts";
 
-const features = featureGates(["ClusterTrustBundle=true", "GenericWorkload=true", "StorageVersionMigrator=true"]);
+const features = featureGates([
+  "ClusterTrustBundle=true",
+  "GenericWorkload=true",
+  "PodCertificateRequest=true",
+  "StorageVersionMigrator=true",
+]);
 const serves = runtimeConfig(["api/all=true"], servedResources(true), features);
 let server: ApiServer;
 before(() => {

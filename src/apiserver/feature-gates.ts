@@ -19,6 +19,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "ClusterTrustBundle",
   "GenericWorkload",
   "MaxUnavailableStatefulSet",
+  "PodCertificateRequest",
   "StorageVersionMigrator",
 ]);
 /** Each sets all the gates of a stage that are not named themselves. */

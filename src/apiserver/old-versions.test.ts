@@ -9,7 +9,12 @@ import type { ApiServer } from "./server.ts";
 
 let server: ApiServer;
 before(() => {
-  const features = featureGates(["ClusterTrustBundle=true", "GenericWorkload=true", "StorageVersionMigrator=true"]);
+  const features = featureGates([
+    "ClusterTrustBundle=true",
+    "GenericWorkload=true",
+    "PodCertificateRequest=true",
+    "StorageVersionMigrator=true",
+  ]);
   server = testServer({ features, serves: runtimeConfig(["api/all=true"], servedResources(true), features) });
   return server.ready;
 });

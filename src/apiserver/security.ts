@@ -5,6 +5,7 @@ import { type MetricsRegistry, metricsRegistry } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
 import type { Client } from "../client/client.ts";
 import type { AdmissionPlugin } from "./admission/admission.ts";
+import { podCertificateSigning } from "./admission/certificates.ts";
 import { bearerAuthenticator, type TokenAuthenticator, tokenUnion } from "./authentication/bearer.ts";
 import { bootstrapTokenAuthenticator } from "./authentication/bootstrap-token.ts";
 import { certificateAuthenticator } from "./authentication/certificate.ts";
@@ -148,7 +149,10 @@ export function security(options: SecurityOptions, context: SecurityContext): Se
   return {
     authenticator,
     authorizer,
-    admission: [escalationCheck({ authorizer, rules: authorizer, index: policies })],
+    admission: [
+      escalationCheck({ authorizer, rules: authorizer, index: policies }),
+      podCertificateSigning({ authorizer }),
+    ],
     virtualResources: [
       tokenReviewResource(tokens, audiences),
       selfSubjectReviewResource({ clock }),

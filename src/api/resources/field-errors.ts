@@ -28,6 +28,11 @@ export function invalid(field: string, value: unknown, detail: string): FieldErr
   return { type: "FieldValueInvalid", field, message: withDetail(`Invalid value: ${formatValue(value)}`, detail) };
 }
 
+/** The same of a value that would not be readable in a message, or says nothing there. */
+export function invalidUnseen(field: string, detail: string): FieldError {
+  return { type: "FieldValueInvalid", field, message: `Invalid value: ${detail}` };
+}
+
 /** The value has the wrong JSON type. */
 export function typeInvalid(field: string, value: unknown, detail: string): FieldError {
   return { type: "FieldValueTypeInvalid", field, message: withDetail(`Invalid value: ${formatValue(value)}`, detail) };

@@ -41,6 +41,7 @@ import { ingress } from "./networking/ingress.ts";
 import { ingressClass } from "./networking/ingress-class.ts";
 import { networkPolicy } from "./networking/network-policy.ts";
 import { runtimeClass } from "./node.ts";
+import { podCertificateRequest } from "./pod-certificate-request.ts";
 import { podGroup, workload } from "./pod-groups.ts";
 import { podDisruptionBudget } from "./policy.ts";
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./rbac.ts";
@@ -94,6 +95,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   job,
   certificateSigningRequest,
   clusterTrustBundle,
+  podCertificateRequest,
   lease,
   leaseCandidate,
   endpointSlice,

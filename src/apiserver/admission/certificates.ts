@@ -1,6 +1,8 @@
 import { semanticEqual } from "../../api/json-equal.ts";
-import { certificateSigningRequests } from "../../api/resource-types.ts";
+import { certificateSigningRequests, podCertificateRequests } from "../../api/resource-types.ts";
+import { invalid } from "../../api/status-error.ts";
 import type { CertificateSigningRequest } from "../../api/types/certificates.v1.ts";
+import type { PodCertificateRequest } from "../../api/types/certificates.v1beta1.ts";
 import type { UserInfo } from "../../api/user.ts";
 import { type CertificateRequest, parseCertificateRequest } from "../../base/x509.ts";
 import type { Authorizer } from "../authorization.ts";
@@ -38,6 +40,30 @@ export function certificateSigning({ authorizer }: { authorizer: Authorizer }): 
       const { signerName } = before.spec;
       if (unchanged || (await maySigner(authorizer, attributes.user, "sign", signerName))) return;
       throw refusal(attributes, `user not permitted to sign requests with signerName ${JSON.stringify(signerName)}`);
+    },
+  };
+}
+
+/**
+ * Who answers a PodCertificateRequest must have the verb `sign` on its signer. Upstream's strategy asks that itself, so
+ * this has no name that could be switched off, and refuses as validation does.
+ */
+export function podCertificateSigning({ authorizer }: { authorizer: Authorizer }): AdmissionPlugin {
+  return {
+    name: "PodCertificateSigning",
+    handles: (attributes) =>
+      attributes.operation === "UPDATE" && concerns(attributes, podCertificateRequests, "status"),
+    async validate(attributes) {
+      const before = stored<PodCertificateRequest>(attributes);
+      const { signerName } = before.spec;
+      const after = written<PodCertificateRequest>(attributes);
+      if (semanticEqual(before.status, after.status)) return;
+      if (await maySigner(authorizer, attributes.user, "sign", signerName)) return;
+      const user = JSON.stringify(attributes.user.name);
+      const message = `Forbidden: User ${user} is not permitted to "sign" for signer ${JSON.stringify(signerName)}`;
+      const { group, kind } = podCertificateRequests;
+      const cause = { reason: "FieldValueForbidden", message, field: "spec.signerName" };
+      throw invalid({ group, kind }, attributes.name, [cause]);
     },
   };
 }
