@@ -5,6 +5,7 @@
  */
 import { ACCUMULATOR, type Call, type Comprehension, type Expr } from "./ast.ts";
 import { CHECK_COST, LIST_COST, MAP_COST, NAME_COST, REGEX_FACTOR, STRING_FACTOR, STRUCT_COST } from "./costs.ts";
+import { fieldAlias } from "./escaping.ts";
 import type { Overload } from "./functions.ts";
 import { type CType, INT, isOptional, unwrapOptional } from "./types.ts";
 import { characters } from "./values.ts";
@@ -130,7 +131,7 @@ class Estimator {
     const known = this.#sizes.get(expr) ?? literalSize(expr);
     if (known) return known;
     const declared = this.#declaredOf(expr);
-    if (declared) return { min: 0, max: declared.maxElements ?? 0 };
+    if (declared && isSized(declared)) return { min: 0, max: declared.maxElements ?? 0 };
     if (isScalar(expr.type!)) return ONE;
     return expr.kind === "ident" ? this.#local(expr.name)?.size : undefined;
   }
@@ -148,7 +149,8 @@ class Estimator {
   /** The size of the items of a list, as the functions over lists need it. */
   #itemSize(list: Expr): Range {
     const declared = this.#declaredOf(list);
-    return declared?.kind === "list" ? { min: 0, max: declared.params[0]!.maxElements ?? 0 } : UNKNOWN;
+    const item = declared?.kind === "list" ? declared.params[0]! : undefined;
+    return item && isSized(item) ? { min: 0, max: item.maxElements ?? 0 } : UNKNOWN;
   }
 
   #comprehension(expr: Comprehension): Range {
@@ -435,9 +437,14 @@ const wholeOf = (expr: Expr | undefined): number | undefined =>
 
 function fieldOf(declared: CType | undefined, field: string): CType | undefined {
   if (!declared) return undefined;
+  // As in upstream, nothing is known of a field that is named by a word that should be escaped.
+  if (fieldAlias(field) !== undefined) return undefined;
   const type = unwrapOptional(declared);
   return type.kind === "map" ? type.params[1] : type.field?.(field);
 }
+
+/** Whether a type comes from a schema, which bounds its values. */
+const isSized = (type: CType): boolean => type.minSize !== undefined;
 
 const unionEntries = (a: Entries, b: Entries): Entries => ({
   list: a.list,

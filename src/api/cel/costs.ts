@@ -69,13 +69,6 @@ const BY_NAME: Readonly<Record<string, CallCost>> = {
   "jsonpatch.escapeKey": ofFirst(),
   replace: ofFirst(2),
   split: ofFirst(2),
-  slice: ([, start, end]) => toList(Math.max(0, Number((end as bigint) - (start as bigint)))),
-  flatten: ([list, depth]) => toList(costSize(list), depth === undefined ? 1 : Number(depth as bigint)),
-  "lists.range": ([count]) => toList(Math.max(0, Number(count as bigint))),
-  reverse: ([list]) => toList(costSize(list)),
-  distinct: againstItself(0),
-  sort: againstItself(0),
-  "@sortByAssociatedKeys": againstItself(1),
   "sets.contains": onSets(1),
   "sets.equivalent": onSets(2),
   "sets.intersects": onSets(1),
@@ -94,6 +87,17 @@ const BY_NAME: Readonly<Record<string, CallCost>> = {
   "_==_": equality,
   "_!=_": smaller,
   join: () => 0,
+};
+
+/** By name, where the overload is known before: the extension of lists. */
+const BY_KNOWN_NAME: Readonly<Record<string, CallCost>> = {
+  slice: ([list, start, end]) => toList(Math.max(0, Math.min(costSize(list), Number(end)) - Number(start))),
+  flatten: ([list, depth]) => toList(costSize(list), depth === undefined ? 1 : Number(depth as bigint)),
+  "lists.range": ([count]) => toList(Math.max(0, Number(count as bigint))),
+  reverse: ([list]) => toList(costSize(list)),
+  distinct: againstItself(0),
+  sort: againstItself(0),
+  "@sortByAssociatedKeys": againstItself(1),
 };
 
 const containsCost =
@@ -136,10 +140,12 @@ const BY_ID: Readonly<Record<string, CallCost>> = {
 export const resultCost = (name: string, result: Value): number =>
   name === "join" ? traversal(costSize(result), 2 * STRING_FACTOR) : 0;
 
-/** The cost of a call whose overload is known, or of one that is found at run time; undefined where it is 1. */
+/** The cost of a call; `overload` where only one fits the static types. undefined: 1. */
 export function callCost(name: string, overload: Overload | undefined): CallCost | undefined {
-  const byId = overload && Object.hasOwn(BY_ID, overload.id) ? BY_ID[overload.id] : undefined;
-  return byId ?? (Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined);
+  const byName = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
+  if (!overload) return byName;
+  if (Object.hasOwn(BY_ID, overload.id)) return BY_ID[overload.id];
+  return byName ?? (Object.hasOwn(BY_KNOWN_NAME, name) ? BY_KNOWN_NAME[name] : undefined);
 }
 
 /** Going through a value as a tree of data. */

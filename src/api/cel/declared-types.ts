@@ -61,7 +61,7 @@ function declare(type: Type, name: string): CType | undefined {
       const value = declaredType(type.values, `${name}.@elem`);
       if (!value) return undefined;
       return {
-        ...mapOf(STRING, value),
+        ...mapOf(KEY, value),
         get maxElements() {
           // The least that an entry takes: a key, quotes, a colon and a comma beside the value.
           return type.maxProperties ?? Math.floor((MAX_REQUEST_BYTES - 2) / (sizeOf(value) + 6));
@@ -78,6 +78,8 @@ function declare(type: Type, name: string): CType | undefined {
   }
 }
 
+/** Upstream takes the keys of maps for empty in its estimates. */
+const KEY: CType = { ...STRING, minSize: 2, maxElements: 0 };
 const sizeOf = (type: CType): number => type.minSize ?? 1;
 
 function declareStruct(type: StructType, name: string): CType {
@@ -165,13 +167,13 @@ const SIMPLE: Readonly<Record<Extract<CelType, string>, CType>> = {
   resourceCheck: LIBRARY_TYPES.resourceCheck!,
 };
 
-/** The type of a variable. Its size is unbounded where no schema says otherwise. */
+/** The type of a variable. Nothing is known of its size where no schema tells. */
 export function variableType(type: CelType, name: string): CType {
-  if (typeof type === "string") return { ...SIMPLE[type], maxElements: Infinity };
+  if (typeof type === "string") return SIMPLE[type];
   if ("schema" in type) return declaredType(type.schema, name) ?? DYN;
   if ("optional" in type) return optionalOf(variableType(type.optional, name));
-  if ("list" in type) return { ...listOf(variableType(type.list, `${name}.@idx`)), maxElements: Infinity };
-  if ("map" in type) return { ...mapOf(STRING, variableType(type.map, `${name}.@elem`)), maxElements: Infinity };
+  if ("list" in type) return listOf(variableType(type.list, `${name}.@idx`));
+  if ("map" in type) return mapOf(STRING, variableType(type.map, `${name}.@elem`));
   if ("checked" in type) return type.checked;
   const { object, fields } = type;
   const known = new Map<string, CType>();

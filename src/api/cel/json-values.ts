@@ -49,7 +49,9 @@ function makeBinder(type: Type): Binder {
       const item: Binder = (json) => binderOf(type.items)(json);
       const [listType, keys] = [type.listType, type.keys];
       return orDynamic(Array.isArray, (json) =>
-        listType === "map" || listType === "set" ? new KeyedList(json, item, listType, keys) : new JsonList(json, item),
+        listType === "map" || listType === "set"
+          ? new KeyedList(new JsonList(json, item), { listType, keys })
+          : new JsonList(json, item),
       );
     }
     case "map":
@@ -114,14 +116,29 @@ export class JsonList extends CelList {
   }
 }
 
-/** A list of type set or map. */
-class KeyedList extends JsonList {
-  readonly #listType: "set" | "map";
-  readonly #keys: readonly string[];
-  constructor(json: readonly unknown[], item: Binder, listType: "set" | "map", keys: readonly string[]) {
-    super(json, item);
-    this.#listType = listType;
-    this.#keys = keys;
+/** What tells the items of a list of type set or map apart. */
+interface Keying {
+  readonly listType: "set" | "map";
+  readonly keys: readonly string[];
+}
+
+/** A list of type set or map; what is added to it keeps it one. */
+class KeyedList extends CelList {
+  readonly #list: CelList;
+  readonly #keying: Keying;
+  constructor(list: CelList, keying: Keying) {
+    super();
+    this.#list = list;
+    this.#keying = keying;
+  }
+  get length(): number {
+    return this.#list.length;
+  }
+  at(index: number): Value {
+    return this.#list.at(index);
+  }
+  override get json(): readonly unknown[] | undefined {
+    return this.#list.json;
   }
 
   override equalsUnordered(other: CelList): boolean {
@@ -138,9 +155,9 @@ class KeyedList extends JsonList {
     const byKey = this.#byKey(this);
     for (const item of other) {
       const key = this.#keyOf(item);
-      if (this.#listType === "map" || !byKey.has(key)) byKey.set(key, item);
+      if (this.#keying.listType === "map" || !byKey.has(key)) byKey.set(key, item);
     }
-    return new ListValue([...byKey.values()]);
+    return new KeyedList(new ListValue([...byKey.values()]), this.#keying);
   }
 
   #byKey(list: CelList): Map<string, Value> {
@@ -150,9 +167,10 @@ class KeyedList extends JsonList {
   }
 
   #keyOf(item: Value): string {
-    if (this.#listType === "set") return keyPart(item);
+    const { listType, keys } = this.#keying;
+    if (listType === "set") return keyPart(item);
     if (!(item instanceof CelMap)) return "";
-    return JSON.stringify(this.#keys.map((key) => keyPart(item.get(escapeName(key) ?? key) ?? null)));
+    return JSON.stringify(keys.map((key) => keyPart(item.get(escapeName(key) ?? key) ?? null)));
   }
 }
 const keyPart = (value: Value): string =>

@@ -70,7 +70,9 @@ export function tokens(source: Source): Token[] {
     // A string without an end is none up to the end of its line.
     const rest = /["'`]/.test(text[offset]!)
       ? (/^[^\n]*\n?/.exec(text.slice(offset))?.[0] ?? "")
-      : String.fromCodePoint(text.codePointAt(offset)!);
+      : /[=&|]/.test(text[offset]!)
+        ? text.slice(offset, offset + 2)
+        : String.fromCodePoint(text.codePointAt(offset)!);
     source.report(offset, `Syntax error: token recognition error at: '${rest}'`);
     offset += rest.length;
   }

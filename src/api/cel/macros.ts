@@ -61,12 +61,15 @@ function builder(offset: number) {
   return { offset, ident, literal, call, member, list, accumulator, loop, bind };
 }
 
+const NOT_SIMPLE = "argument must be a simple name";
+const NOT_IDENTIFIER = "argument is not an identifier";
+
 /** The names of the loop's variables, from the first arguments; undefined where they are no simple names. */
-function variables({ args, report }: Use, count: number): string[] | undefined {
+function variables({ args, report }: Use, count: number, problem = NOT_SIMPLE): string[] | undefined {
   const names: string[] = [];
   for (const arg of args.slice(0, count)) {
     if (arg.kind !== "ident" || arg.name.startsWith(".")) {
-      report(arg.offset, "argument must be a simple name");
+      report(arg.offset, problem);
       return undefined;
     }
     if (names.includes(arg.name)) {
@@ -80,9 +83,9 @@ function variables({ args, report }: Use, count: number): string[] | undefined {
 
 /** A macro over a range with one or two variables; the rest of the arguments goes to `parts`. */
 const looping =
-  (count: 1 | 2, parts: (use: Use, rest: readonly Expr[]) => Parameters<Use["make"]["loop"]>[2]) =>
+  (count: 1 | 2, parts: (use: Use, rest: readonly Expr[]) => Parameters<Use["make"]["loop"]>[2], problem?: string) =>
   (use: Use): Expr => {
-    const names = variables(use, count);
+    const names = variables(use, count, problem);
     if (!names) return use.target;
     return use.make.loop(use.target, names, parts(use, use.args.slice(count)));
   };
@@ -110,6 +113,10 @@ const toList: Parts = ({ make }, rest) => ({
   init: make.list(),
   step: filtered(make, rest, (last) => make.call("_+_", make.accumulator, make.list(last))),
 });
+const filter: Parts = ({ make, args }, [predicate]) => ({
+  init: make.list(),
+  step: make.call("_?_:_", predicate!, make.call("_+_", make.accumulator, make.list(args[0]!)), make.accumulator),
+});
 const emptyMap = (make: Use["make"]): Expr => ({ kind: "map", offset: make.offset, entries: [] });
 const toMap: Parts = ({ make, args }, rest) => ({
   init: emptyMap(make),
@@ -135,12 +142,9 @@ const MACROS: Readonly<Record<string, (use: Use) => Expr>> = {
   ".existsOne/2": looping(1, existsOne),
   ".exists_one/3": looping(2, existsOne),
   ".existsOne/3": looping(2, existsOne),
-  ".map/2": looping(1, toList),
-  ".map/3": looping(1, toList),
-  ".filter/2": looping(1, ({ make, args }, [predicate]) => ({
-    init: make.list(),
-    step: make.call("_?_:_", predicate!, make.call("_+_", make.accumulator, make.list(args[0]!)), make.accumulator),
-  })),
+  ".map/2": looping(1, toList, NOT_IDENTIFIER),
+  ".map/3": looping(1, toList, NOT_IDENTIFIER),
+  ".filter/2": looping(1, filter, NOT_IDENTIFIER),
   ".transformList/3": looping(2, toList),
   ".transformList/4": looping(2, toList),
   ".transformMap/3": looping(2, toMap),

@@ -20,6 +20,11 @@ const RESERVED = new Set(
 const WORD_TOKENS = new Set(["in", "true", "false", "null"]);
 const EXPRESSION_START =
   "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
+const ARGUMENT_START = EXPRESSION_START.replace("'(', ", "'(', ')', ");
+const INDEX_START = EXPRESSION_START.replace("'!', ", "'!', '?', ");
+const EXPRESSION_SIGNS = new Set(["[", "{", "(", ".", "-", "!", ")", "]", "}"]);
+const startsExpression = ({ kind, text }: Token): boolean =>
+  kind === "operator" ? ["[", "{", "(", "."].includes(text) : kind !== "end" && kind !== "escaped" && text !== "in";
 const RELATIONS = new Set(["<", "<=", ">=", ">", "==", "!=", "in"]);
 
 /** Throws CelError ("compile") listing what is wrong. */
@@ -78,8 +83,21 @@ class Parser {
     return this.#tokens[this.#position - 1];
   }
 
-  #expect(text: string, expected = `'${text}'`): Token {
-    return this.#take(text) ?? this.#mismatch(expected);
+  #expect(text: string, expected?: string): Token {
+    const token = this.#take(text);
+    if (token) return token;
+    if (expected !== undefined || this.#token.kind !== "end") this.#mismatch(expected ?? `'${text}'`);
+    this.#source.report(this.#token.offset, `Syntax error: missing '${text}' at '<EOF>'`);
+    throw new Stop();
+  }
+
+  /** A token that is too much before an expression is told of, and passed over. */
+  #skipExtraneous(expected: string): void {
+    const { kind, text, offset } = this.#token;
+    const next = this.#tokens[this.#position + 1];
+    if (kind !== "operator" || EXPRESSION_SIGNS.has(text) || !next || !startsExpression(next)) return;
+    this.#source.report(offset, `Syntax error: extraneous input '${text}' expecting ${expected}`);
+    this.#position += 1;
   }
 
   #mismatch(expected: string, how: "mismatched" | "extraneous" = "mismatched"): never {
@@ -99,7 +117,7 @@ class Parser {
     let expr = condition;
     if (question) {
       const then = this.#chain("||", "_||_", () => this.#chain("&&", "_&&_", () => this.#relation()));
-      this.#expect(":");
+      this.#expect(":", "':'");
       expr = call(question.offset, "_?_:_", [condition, then, this.#expr()]);
     }
     this.#depth -= 1;
@@ -148,19 +166,18 @@ class Parser {
     return left;
   }
 
-  /** Pairs of the same operator cancel; a minus before a number is part of it. */
+  /** Pairs of the same operator cancel; a single minus before a number is part of it. */
   #unary(): Expr {
     for (const [operator, name] of [
       ["!", "!_"],
       ["-", "-_"],
     ] as const) {
       const first = this.#token;
+      if (operator === "-" && this.#is("-") && this.#numberFollows()) break;
       let count = 0;
-      while (this.#is(operator) && !(operator === "-" && this.#numberFollows())) {
-        this.#position += 1;
-        count += 1;
-      }
+      while (this.#take(operator)) count += 1;
       if (count === 0) continue;
+      if (operator === "!" && this.#token.kind === "end") this.#mismatch(EXPRESSION_START, "extraneous");
       const operand = this.#member();
       return count % 2 === 0 ? operand : call(first.offset, name, [operand]);
     }
@@ -178,7 +195,7 @@ class Parser {
       const dot = this.#take(".");
       if (dot) {
         const optional = this.#take("?");
-        const token = this.#name(true, true);
+        const token = this.#name(true, !optional);
         if (!optional && token.kind === "identifier" && this.#is("(")) {
           expr = this.#call(token, expr);
         } else if (optional) {
@@ -192,6 +209,7 @@ class Parser {
       const bracket = this.#take("[");
       if (!bracket) return expr;
       const optional = this.#take("?");
+      if (!optional && (this.#token.kind === "end" || this.#is("]"))) this.#mismatch(INDEX_START);
       const index = this.#expr();
       this.#expect("]");
       expr = call(bracket.offset, optional ? "_[?_]" : "_[_]", [expr, index]);
@@ -216,16 +234,19 @@ class Parser {
   #call(name: Token, target: Expr | undefined): Expr {
     const { offset } = this.#expect("(");
     const args: Expr[] = [];
+    if (this.#token.kind === "end") this.#mismatch(ARGUMENT_START);
+    this.#skipExtraneous(ARGUMENT_START);
     if (!this.#is(")")) {
       do args.push(this.#expr());
       while (this.#take(","));
     }
-    this.#expect(")", args.length === 0 ? EXPRESSION_START : "')'");
+    this.#expect(")");
     const expanded = expandMacro(name.text, target, args, offset, (at, message) => this.#source.report(at, message));
     return expanded ?? { kind: "call", offset, name: name.text, target, args };
   }
 
   #primary(): Expr {
+    this.#skipExtraneous(EXPRESSION_START);
     const token = this.#token;
     switch (token.kind) {
       case "int":
@@ -304,7 +325,7 @@ class Parser {
       throw new Stop();
     }
     if (this.#is("(")) return this.#call({ ...name, text: (dot ? "." : "") + name.text }, undefined);
-    return { kind: "ident", offset, name: (dot ? "." : "") + name.text };
+    return { kind: "ident", offset: name.offset, name: (dot ? "." : "") + name.text };
   }
 
   /** `a.b.C` where a brace follows; takes it. */
@@ -330,7 +351,7 @@ class Parser {
     while (!this.#is("}")) {
       const optional = this.#take("?") !== undefined;
       const field = this.#name(true);
-      const colon = this.#expect(":");
+      const colon = this.#expect(":", "':'");
       fields.push({ offset: colon.offset, name: fieldName(field), value: this.#expr(), optional });
       if (!this.#take(",")) break;
     }
@@ -342,26 +363,28 @@ class Parser {
     const { offset } = this.#expect("[");
     const items: Expr[] = [];
     const optional = new Set<number>();
-    while (!this.#is("]")) {
+    while (!this.#is("]") && !(items.length === 0 && this.#is(","))) {
       if (this.#take("?")) optional.add(items.length);
       items.push(this.#expr());
       if (!this.#take(",")) break;
     }
-    this.#expect("]");
+    if (items.length === 0) this.#take(",");
+    this.#expect("]", "{']', ','}");
     return { kind: "list", offset, items, optional };
   }
 
   #map(): Expr {
     const { offset } = this.#expect("{");
     const entries: MapEntry[] = [];
-    while (!this.#is("}")) {
+    while (!this.#is("}") && !(entries.length === 0 && this.#is(","))) {
       const optional = this.#take("?") !== undefined;
       const key = this.#expr();
-      const colon = this.#expect(":");
+      const colon = this.#expect(":", "':'");
       entries.push({ offset: colon.offset, key, value: this.#expr(), optional });
       if (!this.#take(",")) break;
     }
-    this.#expect("}");
+    if (entries.length === 0) this.#take(",");
+    this.#expect("}", "{'}', ','}");
     return { kind: "map", offset, entries };
   }
 }

@@ -14,7 +14,7 @@ import {
 } from "./ast.ts";
 import { Constants } from "./constants.ts";
 import { callCost, LIST_COST, MAP_COST, NAME_COST, resultCost, STRUCT_COST } from "./costs.ts";
-import { accepts, type Overload } from "./functions.ts";
+import { accepts, type Functions, type Overload } from "./functions.ts";
 import type { Binder } from "./json-values.ts";
 import { optionalIndex } from "./library/optionals.ts";
 import type { CType } from "./types.ts";
@@ -66,8 +66,8 @@ export interface Plan {
   readonly variables: ReadonlySet<string>;
 }
 
-export function planExpression(expr: Expr, binders: ReadonlyMap<string, Binder>): Plan {
-  const planner = new Planner(binders);
+export function planExpression(expr: Expr, binders: ReadonlyMap<string, Binder>, functions: Functions): Plan {
+  const planner = new Planner(binders, functions);
   const run = planner.plan(expr);
   return { run, slots: planner.slots, variables: planner.variables };
 }
@@ -81,8 +81,11 @@ class Planner {
   readonly #bound = new Map<string, number>();
   readonly #constants = new Constants();
 
-  constructor(binders: ReadonlyMap<string, Binder>) {
+  readonly #functions: Functions;
+
+  constructor(binders: ReadonlyMap<string, Binder>, functions: Functions) {
     this.#binders = binders;
+    this.#functions = functions;
   }
 
   /**
@@ -215,7 +218,7 @@ class Planner {
       }
     }
     const args = (expr.target ? [expr.target, ...expr.args] : expr.args).map((arg) => this.plan(arg));
-    return callStep(expr.name, expr.overloads!, args);
+    return callStep(expr.name, expr.overloads!, this.#functions.named(expr.name) ?? [], args);
   }
 
   /** A fault or a wrong value on one side counts only where the other side does not decide. */
@@ -526,7 +529,7 @@ function optionalEntry(value: Value): Value | undefined {
 }
 
 /** A call of the one overload that fits by its types, or of the one that fits the values. */
-function callStep(name: string, overloads: readonly Overload[], args: readonly Step[]): Step {
+function callStep(name: string, overloads: readonly Overload[], all: readonly Overload[], args: readonly Step[]): Step {
   const known = overloads.length === 1 ? overloads[0] : undefined;
   const knownCost = callCost(name, known);
   const [first, second] = args;
@@ -541,14 +544,21 @@ function callStep(name: string, overloads: readonly Overload[], args: readonly S
   }
   return (frame) => {
     const values = args.map((arg) => arg(frame));
-    const overload = overloads.find((one) => one.args.every((type, index) => accepts(type, values[index]!)));
-    if (!overload) throw new Fault("no such overload");
-    const cost = known ? knownCost : callCost(name, overload);
-    frame.charge(cost ? cost(values) : 1);
+    frame.charge(knownCost ? knownCost(values) : 1);
+    const fits = ({ args: types }: Overload): boolean =>
+      types.length === values.length && types.every((type, index) => accepts(type, values[index]!));
+    // The checker may have settled on one overload where nothing was known; the values decide.
+    const overload = overloads.find(fits) ?? all.find((one) => one.member === overloads[0]?.member && fits(one));
+    if (!overload) throw unfitting(name, values);
     const result = overload.call(...values);
     if (name === "join") frame.charge(resultCost(name, result));
     return result;
   };
+}
+
+function unfitting(name: string, values: readonly Value[]): Fault {
+  if (/^[_!@-]/.test(name)) return new Fault("no such overload");
+  return new Fault(`no such overload: ${name}(${values.map(typeNameOf).join(", ")})`);
 }
 
 const alwaysFits = ({ kind }: CType): boolean => kind === "dyn" || kind === "param";

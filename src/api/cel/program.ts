@@ -7,6 +7,7 @@ import { estimateCost } from "./cost-estimate.ts";
 import { type Decisions, rememberIn } from "./decisions.ts";
 import { variableType } from "./declared-types.ts";
 import { functions } from "./environment.ts";
+import type { Functions } from "./functions.ts";
 import type { Binder } from "./json-values.ts";
 import { Pending } from "./library/authorizers.ts";
 import { PER_CALL_LIMIT } from "./limits.ts";
@@ -76,7 +77,7 @@ function build(text: string, environment: Environment, options: CelOptions): Cel
   source.raise();
   const resultType = typeName(type);
   checkResult(resultType, options.resultTypes);
-  const plan = instantiate(expr, environment);
+  const plan = instantiate(expr, environment, declarations.functions);
   let estimate: number | undefined;
   return new Program(text, type, resultType, plan, environment, options.perCallLimit ?? PER_CALL_LIMIT, () => {
     estimate ??= estimateCost(expr, environment.types).max;
@@ -84,9 +85,9 @@ function build(text: string, environment: Environment, options: CelOptions): Cel
   });
 }
 
-function instantiate(expr: Expr, environment: Environment): Plan {
+function instantiate(expr: Expr, environment: Environment, known: Functions): Plan {
   try {
-    return planExpression(expr, environment.binders);
+    return planExpression(expr, environment.binders, known);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new CelError("compile", `program instantiation failed: ${error.message}`);

@@ -57,7 +57,7 @@ function split(text: string, separator: string, limit = -1n, around = false): st
 function join(list: CelList, separator = ""): string {
   const parts: string[] = [];
   for (const item of list) {
-    if (typeof item !== "string") throw new Fault("no such overload");
+    if (typeof item !== "string") throw new Fault("no such overload: join(list, string)");
     parts.push(item);
   }
   return parts.join(separator);
