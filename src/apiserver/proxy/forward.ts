@@ -5,6 +5,7 @@ import { badRequest, internalError, serviceUnavailable } from "../../api/status-
 import type { Network } from "../../base/network.ts";
 import { type ApiRequest, type BodySink, header, type Reply } from "../http/exchange.ts";
 import { BEARER_PROTOCOL } from "../http/web-socket.ts";
+import { connectionFailure, hostPort } from "../webhook/connection-failure.ts";
 
 /** Where a request goes on to. */
 export interface ProxyTarget {
@@ -112,7 +113,7 @@ export async function forward(
       if (sent.reusedSocket && !hasBody(request)) {
         return resolve(forward(network, { ...target, agent: undefined }, request, options));
       }
-      const message = dialError(error, target);
+      const message = connectionFailure(error, target);
       reject(
         options.unavailable
           ? serviceUnavailable(`error trying to reach service: ${message}`)
@@ -164,24 +165,12 @@ function forwardedHeaders(request: ApiRequest, target: ProxyTarget): OutgoingHtt
 }
 
 /** The target as a URL names it. */
-export const hostOf = ({ host, port }: ProxyTarget) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+export const hostOf = (target: ProxyTarget): string => hostPort(target);
 
 /** Browsers can send a token only as a subprotocol: that one is for this server alone. */
 function withoutBearer(value: string | string[]): string {
   const protocols = (Array.isArray(value) ? value.join(",") : value).split(",").map((one) => one.trim());
   return protocols.filter((one) => !one.startsWith(BEARER_PROTOCOL)).join(", ");
-}
-
-/** A failure to connect in the words of Go's net package. */
-function dialError(error: NodeJS.ErrnoException, { host, port }: ProxyTarget): string {
-  const reasons: Record<string, string> = {
-    ECONNREFUSED: "connect: connection refused",
-    EHOSTUNREACH: "connect: no route to host",
-    ENETUNREACH: "connect: network is unreachable",
-    ETIMEDOUT: "i/o timeout",
-  };
-  const reason = reasons[error.code ?? ""];
-  return reason ? `dial tcp ${host}:${port}: ${reason}` : error.message;
 }
 
 function streamedReply(response: IncomingMessage): Reply {
