@@ -16,7 +16,7 @@ import type { ListenOptions, TlsMaterial } from "./http/listener.ts";
 import { type IdentitySettings, identitySettings } from "./identity-flags.ts";
 import type { apiServerFlags } from "./options.ts";
 import { runtimeConfig } from "./runtime-config.ts";
-import { type ApiServerOptions, createApiServer } from "./server.ts";
+import { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
 import { followServingFiles, readServingFiles, type ServingFiles } from "./serving-files.ts";
 import { DEFAULT_ETCD_PREFIX, etcdPrefix, type StoreSettings, storeSettings } from "./store-flags.ts";
 import { type TrafficSettings, trafficSettings } from "./traffic-flags.ts";
@@ -30,6 +30,12 @@ export interface RunApiServerOptions extends Pick<Machine, "clock" | "random" | 
   /** The name of this machine. */
   hostname?: string;
   descriptions?: ApiServerOptions["descriptions"];
+  /** Whether the Service `kubernetes` leads here. Default true; then the address must not be a loopback one. */
+  advertised?: boolean;
+  /** Whether no other server has the store. Default false. */
+  soleServer?: boolean;
+  /** Called when requests are taken. */
+  onServing?(server: ApiServer): void;
   /** Writes to standard output, for an audit log that goes there. */
   stdout?(text: string): void;
 }
@@ -56,6 +62,8 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
     store = await options.openStore(stored);
     const server = createApiServer({
       ...settings,
+      ...(options.advertised === false ? { advertise: undefined } : {}),
+      soleServer: options.soleServer ?? false,
       ...traffic,
       ...(auditing ? { auditing } : {}),
       ...(admissionConfiguration ? { admissionConfiguration } : {}),
@@ -74,6 +82,7 @@ export async function runApiServer(options: RunApiServerOptions, signal: AbortSi
     try {
       const address = await server.listen({ ...listenAddress(flags), ...traffic.tls, ...loaded });
       logger.info("serving", { address: address.address, port: address.port });
+      options.onServing?.(server);
       const apply = (material: TlsMaterial) => server.updateTls(material);
       const following = followServingFiles({ paths, loaded, apply, files, clock, logger });
       await aborted(signal);

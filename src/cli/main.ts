@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, { load: () => Promise<{ define: Define }
   image: { load: () => import("./commands/image.ts") },
   store: { load: () => import("./commands/store.ts") },
   node: { load: () => import("./commands/node.ts") },
+  "test-server": { load: () => import("./commands/test-server.ts") },
 
   "kube-apiserver": { load: () => import("./commands/kube-apiserver.ts") },
   "kube-controller-manager": { load: () => import("./commands/kube-controller-manager.ts") },

@@ -143,6 +143,21 @@ export const podStages: readonly Stage[] = [
     },
     next: { statusTemplate: `{{ $now := Now }}{"conditions": [${conditionJson("Ready", "True")}]}` },
   }),
+  // A node that was silent finds its pods marked as unready, although their containers ran on.
+  stage("pod-recover", "Pod", {
+    selector: {
+      matchExpressions: [
+        living,
+        phase("Running"),
+        absent(".spec.readinessGates"),
+        notAmong(condition("Ready"), "True"),
+        among(condition("ContainersReady"), "True"),
+      ],
+    },
+    next: {
+      statusTemplate: `{{ $now := Now }}{"conditions": [${conditionJson("Ready", "True", `, "reason": null`)}]}`,
+    },
+  }),
   stage("pod-complete", "Pod", {
     selector: {
       matchExpressions: [
