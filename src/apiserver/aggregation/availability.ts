@@ -72,6 +72,13 @@ export async function watchAvailability(options: AvailabilityOptions): Promise<v
   const gauge = options.metrics.gauge("aggregator_unavailable_apiservice", "APIServices that can't be reached.", [
     "name",
   ]);
+  options.metrics.onCollect(() => {
+    gauge.clear();
+    for (const [name, { status }] of known.all) {
+      const available = status?.conditions?.some((one) => one.type === "Available" && one.status === "True");
+      gauge.with(name).set(available ? 0 : 1);
+    }
+  });
   const counter = options.metrics.counter(
     "aggregator_unavailable_apiservice_total",
     "How often APIServices became unavailable, and why.",
@@ -80,7 +87,6 @@ export async function watchAvailability(options: AvailabilityOptions): Promise<v
 
   const settle = async (apiService: APIService, verdict: Verdict): Promise<void> => {
     const name = apiService.metadata?.name ?? "";
-    gauge.with(name).set(verdict.status === "True" ? 0 : 1);
     const updated = withVerdict(apiService, verdict, clock.now());
     if (!updated) return;
     if (verdict.status !== "True") counter.with(name, verdict.reason).add();

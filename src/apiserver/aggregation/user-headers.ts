@@ -11,15 +11,16 @@ const ESCAPED = /[^!#$&'*+\-.^_`|~0-9A-Za-z]/g;
  */
 export function setUserHeaders(headers: OutgoingHttpHeaders, user: UserInfo): void {
   for (const name of Object.keys(headers)) if (OWN.test(name)) delete headers[name];
-  headers["x-remote-user"] = user.name;
-  if (user.uid) headers["x-remote-uid"] = user.uid;
-  if (user.groups.length > 0) headers["x-remote-group"] = [...user.groups];
+  headers["x-remote-user"] = octets(user.name);
+  if (user.uid) headers["x-remote-uid"] = octets(user.uid);
+  if (user.groups.length > 0) headers["x-remote-group"] = user.groups.map(octets);
   for (const [key, values] of Object.entries(user.extra ?? {})) {
-    headers[`x-remote-extra-${escapeKey(key)}`] = [...values];
+    headers[`x-remote-extra-${escapeKey(key)}`] = values.map(octets);
   }
 }
 
+/** UTF-8, one character for each byte, which is how Node writes headers. */
+const octets = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+
 const escapeKey = (key: string) =>
-  Buffer.from(key.toLowerCase(), "utf8")
-    .toString("latin1")
-    .replace(ESCAPED, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  octets(key.toLowerCase()).replace(ESCAPED, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
