@@ -4,12 +4,14 @@ import { anyObject, type ConfigurationKind, listOf, readConfiguration, record, t
 import { type EventLimit, eventRateLimitConfiguration } from "./event-rate-limit.ts";
 import { podSecurityConfiguration } from "./pod-security/configuration.ts";
 import type { PodSecurityConfiguration } from "./pod-security/policy.ts";
+import { type LimitedResource, resourceQuotaConfiguration } from "./resource-quota/configuration.ts";
 import { type WebhookCredentials, webhookCredentials } from "./webhook/webhook-credentials.ts";
 
 /** What upstream's --admission-control-config-file says, of the plugins that can be configured. */
 export interface AdmissionConfiguration {
   readonly podSecurity?: PodSecurityConfiguration;
   readonly eventLimits?: readonly EventLimit[];
+  readonly limitedResources?: readonly LimitedResource[];
   /** By the names of the two webhook plugins: who the server is to webhooks. */
   readonly webhookCredentials: ReadonlyMap<string, WebhookCredentials>;
 }
@@ -48,11 +50,13 @@ export async function admissionConfiguration(path: string, files: Files): Promis
   const credentials = new Map<string, WebhookCredentials>();
   let podSecurity: PodSecurityConfiguration | undefined;
   let eventLimits: readonly EventLimit[] | undefined;
+  let limitedResources: readonly LimitedResource[] | undefined;
   for (const plugin of configuration.plugins ?? []) {
     const own = await contentOf(plugin, dirname(path), files);
     if (own === undefined) continue;
     try {
       if (plugin.name === "PodSecurity") podSecurity = await podSecurityConfiguration(own);
+      else if (plugin.name === "ResourceQuota") limitedResources = await resourceQuotaConfiguration(own);
       else if (plugin.name === "EventRateLimit") eventLimits = await eventRateLimitConfiguration(own);
       else if (plugin.name === "MutatingAdmissionWebhook" || plugin.name === "ValidatingAdmissionWebhook") {
         const found = await credentialsOf(own, files);
@@ -67,6 +71,7 @@ export async function admissionConfiguration(path: string, files: Files): Promis
   return {
     ...(podSecurity ? { podSecurity } : {}),
     ...(eventLimits ? { eventLimits } : {}),
+    ...(limitedResources ? { limitedResources } : {}),
     webhookCredentials: credentials,
   };
 }

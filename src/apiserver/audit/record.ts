@@ -3,7 +3,7 @@ import { StatusError, serviceUnavailable } from "../../api/status-error.ts";
 import type { Status } from "../../api/types/meta.v1.ts";
 import type { UserInfo } from "../../api/user.ts";
 import { cloneJson } from "../../base/clone.ts";
-import { StoreUnavailableError } from "../../store/store.ts";
+import { StoreRefusedError, StoreUnavailableError } from "../../store/store.ts";
 import type { RequestContext } from "../filters/context.ts";
 import { header, headerValues } from "../http/exchange.ts";
 import {
@@ -129,6 +129,11 @@ export class AuditRecord {
       this.failed(serviceUnavailable(error.message));
       return;
     }
+    if (error instanceof StoreRefusedError) {
+      const { message } = error;
+      this.#event.responseStatus = { metadata: {}, status: "Failure", message, code: 500 };
+      return;
+    }
     if (error instanceof StatusError) {
       this.response(error.code, error.status as UnknownObject);
       return;
@@ -153,6 +158,7 @@ export class AuditRecord {
 /** Whether an error is a mistake of the server's: neither an answer, nor a client that left, nor a store that failed. */
 export function isFailureOfOurs(error: unknown): boolean {
   if (error instanceof StatusError || error instanceof StoreUnavailableError) return false;
+  if (error instanceof StoreRefusedError) return false;
   return !(error instanceof Error && error.name === "AbortError");
 }
 

@@ -7,10 +7,11 @@ import {
   parseAmounts,
   printAmounts,
 } from "../../../api/quota/amounts.ts";
-import { type QuotaEvaluator, quotaMatches } from "../../../api/quota/evaluator.ts";
+import { type QuotaEvaluator, quotaMatches, scopesOf } from "../../../api/quota/evaluator.ts";
 import type { ResourceQuota } from "../../../api/types/core.v1.ts";
 import type { AdmissionAttributes } from "../admission.ts";
 import { refusal } from "../refusal.ts";
+import type { LimitedResource } from "./configuration.ts";
 
 /**
  * The quotas of a namespace as they are when the write is charged to them; those that it doesn't concern are the same
@@ -21,12 +22,13 @@ export function charge(
   attributes: AdmissionAttributes,
   evaluator: QuotaEvaluator,
   now: number,
+  limited: readonly LimitedResource[] = [],
 ): ResourceQuota[] {
   const object = attributes.object!;
   const old = attributes.operation === "UPDATE" ? attributes.oldObject : undefined;
   const concerned = quotas.map((quota) => quotaMatches(quota, evaluator, object));
   for (const [index, quota] of quotas.entries()) if (concerned[index]) checkQuota(quota, attributes, evaluator);
-  if (!concerned.includes(true)) return [...quotas];
+  if (!concerned.includes(true) && limited.length === 0) return [...quotas];
 
   const usage = evaluator.usage(object, now);
   const negative = [...filterAmounts(usage, (_, amount) => amount.sign < 0).keys()];
@@ -34,6 +36,8 @@ export function charge(
     throw refusal(attributes, `quota usage is negative for resource(s): ${negative.sort().join(",")}`);
   }
   const added = old ? increase(usage, evaluator.usage(old, now)) : usage;
+  const covering = quotas.filter((_, index) => concerned[index]);
+  if (limited.length > 0) checkCovered(covering, limited, added, attributes, evaluator);
   return quotas.map((quota, index) => {
     if (!concerned[index]) return quota;
     // An update that brings an object into a quota's scope costs it all that the object uses.
@@ -50,6 +54,30 @@ function checkQuota(quota: ResourceQuota, attributes: AdmissionAttributes, evalu
   if (names.every((name) => quota.status?.used?.[name] !== undefined)) return;
   const list = names.sort().join(",");
   throw refusal(attributes, `status unknown for quota: ${quota.metadata?.name}, resources: ${list}`);
+}
+
+/** Refuses to consume what is limited by configuration, where no quota covers it. */
+function checkCovered(
+  quotas: readonly ResourceQuota[],
+  limited: readonly LimitedResource[],
+  added: Amounts,
+  attributes: AdmissionAttributes,
+  evaluator: QuotaEvaluator,
+): void {
+  const patterns = limited.flatMap(({ matchContains = [] }) => matchContains);
+  const names = filterAmounts(added, (name, amount) => amount.sign > 0 && patterns.some((part) => name.includes(part)));
+  const covered = new Set(quotas.flatMap(({ status }) => Object.keys(status?.hard ?? {})));
+  const uncovered = [...names.keys()].filter((name) => !covered.has(name)).sort();
+  if (uncovered.length > 0) throw refusal(attributes, `insufficient quota to consume: ${uncovered.join(",")}`);
+  const wanted = limited
+    .flatMap(({ matchScopes = [] }) => matchScopes)
+    .filter((scope) => evaluator.inScope(attributes.object!, scope));
+  const missing = wanted.filter(
+    (scope) => !quotas.some((quota) => scopesOf(quota).some(({ scopeName }) => scopeName === scope.scopeName)),
+  );
+  if (missing.length === 0) return;
+  const list = missing.map(({ scopeName, operator, values = [] }) => `{${scopeName} ${operator} [${values.join(" ")}]}`);
+  throw refusal(attributes, `insufficient quota to match these scopes: [${list.join(" ")}]`);
 }
 
 function chargeOne(quota: ResourceQuota, delta: Amounts, attributes: AdmissionAttributes): ResourceQuota {

@@ -8,6 +8,7 @@ import type { ResourceClient } from "../../../client/client.ts";
 import type { Lookup } from "../../lookup.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "../admission.ts";
 import { charge } from "./charge.ts";
+import type { LimitedResource } from "./configuration.ts";
 
 /** How often a quota that somebody else changed in between is tried again. */
 const RETRIES = 3;
@@ -17,6 +18,7 @@ export interface ResourceQuotaOptions {
   clock: Clock;
   /** Writes the status of quotas, as a superuser; asked for on the first use. */
   quotas: () => Pick<ResourceClient<ResourceQuota>, "updateStatus">;
+  configuration?: { readonly limitedResources?: readonly LimitedResource[] };
 }
 
 /**
@@ -29,6 +31,9 @@ export interface ResourceQuotaOptions {
  */
 export function resourceQuota(options: ResourceQuotaOptions): AdmissionPlugin {
   const queues = new Map<string, Waiting[]>();
+  const { limitedResources = [] } = options.configuration ?? {};
+  const limitsOf = ({ type }: AdmissionAttributes) =>
+    limitedResources.filter(({ apiGroup = "", resource }) => apiGroup === type.group && resource === type.resource);
 
   /** Charges all that wait in a namespace, until nobody does. */
   const work = async (namespace: string, queue: Waiting[]): Promise<void> => {
@@ -53,7 +58,8 @@ export function resourceQuota(options: ResourceQuotaOptions): AdmissionPlugin {
       for (const waiting of pending) {
         const { attributes, resolve, reject } = waiting;
         try {
-          const next = charge(after, attributes, quotaEvaluator(attributes.type)!, options.clock.now());
+          const evaluator = quotaEvaluator(attributes.type)!;
+          const next = charge(after, attributes, evaluator, options.clock.now(), limitsOf(attributes));
           const changes = next.some((quota, index) => quota !== after[index]);
           if (attributes.dryRun || !changes) {
             resolve();
@@ -97,7 +103,8 @@ export function resourceQuota(options: ResourceQuotaOptions): AdmissionPlugin {
     },
     async validate(attributes) {
       const namespace = attributes.namespace!;
-      if ((await options.lookup.list(resourceQuotas, { namespace })).length === 0) return;
+      const isLimited = limitsOf(attributes).length > 0;
+      if (!isLimited && (await options.lookup.list(resourceQuotas, { namespace })).length === 0) return;
       await new Promise<void>((resolve, reject) => {
         const waiting: Waiting = { attributes, resolve, reject };
         const queue = queues.get(namespace);
