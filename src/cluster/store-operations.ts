@@ -70,21 +70,43 @@ export async function restoreSnapshot(
   try {
     const present = await store.count("");
     if (present > 0) throw new Error(`there are ${present} keys below ${place.etcdPrefix} in etcd already`);
-    const running = new Set<Promise<unknown>>();
-    await readSnapshot(files.createReadStream(path), async ({ key, value }) => {
-      if (key.startsWith(PASSING)) return;
-      const lifetime = key.startsWith("/registry/events/") ? { timeToLiveMs: EVENT_TTL_MS } : {};
-      const write = store.compareAndSwap(key, 0, value, lifetime).then(({ swapped }) => {
-        if (!swapped) throw new Error(`somebody else writes to etcd below ${place.etcdPrefix}`);
-        running.delete(write);
-      });
-      running.add(write);
-      if (running.size >= WRITES_AT_ONCE) await Promise.race(running);
-    });
-    await Promise.all(running);
+    await fill(store, files.createReadStream(path));
     return { summary, revision: await store.revision() };
   } finally {
     await store.close();
+  }
+}
+
+/** Writes the entries of a snapshot. Where that fails, what was written is removed again. */
+async function fill(store: Store, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const running = new Set<Promise<void>>();
+  const written: { key: string; revision: number }[] = [];
+  let failure: { error: unknown } | undefined;
+  const write = async (key: string, value: Uint8Array) => {
+    const lifetime = key.startsWith("/registry/events/") ? { timeToLiveMs: EVENT_TTL_MS } : {};
+    const { swapped, revision } = await store.compareAndSwap(key, 0, value, lifetime);
+    if (!swapped) throw new Error(`somebody else has written ${key} meanwhile`);
+    written.push({ key, revision });
+  };
+  try {
+    await readSnapshot(chunks, async ({ key, value }) => {
+      if (failure) throw failure.error;
+      if (key.startsWith(PASSING)) return;
+      const one: Promise<void> = write(key, value)
+        .catch((error) => {
+          failure ??= { error };
+        })
+        .finally(() => running.delete(one));
+      running.add(one);
+      if (running.size >= WRITES_AT_ONCE) await Promise.race(running);
+    });
+    await Promise.all(running);
+    if (failure) throw failure.error;
+  } catch (error) {
+    await Promise.all(running);
+    // Whatever stands in the way of this stands in the way of the next attempt too, which says so.
+    await Promise.allSettled(written.map(({ key, revision }) => store.compareAndSwap(key, revision, null)));
+    throw error;
   }
 }
 
@@ -110,8 +132,11 @@ async function restoreEmbedded(
       if (!entry.key.startsWith(PASSING)) restoration.add(entry);
     });
     revision = restoration.finish(summary.revision);
-  } finally {
     restoration.close();
+  } catch (error) {
+    restoration.close();
+    for (const suffix of JOURNALS) await files.rm(temporary + suffix, { force: true });
+    throw error;
   }
   let aside: string | undefined;
   if (present) {
