@@ -257,6 +257,31 @@ describe("custom resources", () => {
   });
 });
 
+test("of definitions that come at once and want the same names, one gets them; the next follows when it goes", async () => {
+  const server = testServer();
+  await server.ready;
+  const rivals = ["ones", "twos", "threes"];
+  await Promise.all(
+    rivals.map((plural) =>
+      send(server, "POST", DEFINITIONS, widgetDefinition({ type: "object" }, { plural, kind: "Rival" })),
+    ),
+  );
+  const settled = await Promise.all(
+    rivals.map((plural) =>
+      untilDefinition(server, `${plural}.${GROUP}`, (one) =>
+        Boolean(one?.status?.conditions?.some(({ type }) => type === "NamesAccepted")),
+      ),
+    ),
+  );
+  const winners = settled.filter((one) => hasCondition(one, "NamesAccepted"));
+  assert.equal(winners.length, 1);
+  const winner = winners[0]!.metadata!.name!;
+  const rest = settled.map((one) => one!.metadata!.name!).filter((name) => name !== winner);
+  await send(server, "DELETE", `${DEFINITIONS}/${winner}`);
+  await Promise.any(rest.map((name) => untilDefinition(server, name, (one) => hasCondition(one, "Established"))));
+  await server.close();
+});
+
 test("a definition that goes takes its instances along, and watches end", async () => {
   const server = testServer();
   await server.ready;

@@ -142,10 +142,22 @@ export function customResources(options: CustomResourcesOptions): CustomResource
       if (finalizers.includes(CLEANUP_FINALIZER)) await finish(name, entry);
       return;
     }
-    const others = [...entries.values()]
-      .filter((one) => one !== entry && one.definition.spec.group === definition.spec.group)
-      .map((one) => one.definition);
-    const taken = takenNames(others);
+    await oneByOne(() => keepStatus(name, entry));
+  };
+
+  /** The work that decides on names, one after the other: none is given to two. */
+  let deciding: Promise<void> = Promise.resolve();
+  const oneByOne = (work: () => Promise<void>): Promise<void> => {
+    const mine = deciding.then(work);
+    deciding = mine.catch(() => {});
+    return mine;
+  };
+  const keepStatus = async (name: string, entry: Entry) => {
+    const { definition } = entry;
+    const others = [...entries.values()].filter(
+      (one) => one !== entry && one.definition.spec.group === definition.spec.group,
+    );
+    const taken = takenNames(others.map((one) => one.definition));
     if (planStatus(definition, taken, clock.now()) === definition.status) return;
     const written = await setStatus(name, (current) => {
       // What was decided holds for the definition that it was decided for.
@@ -153,15 +165,17 @@ export function customResources(options: CustomResourcesOptions): CustomResource
         ? planStatus(current, taken, clock.now())
         : current.status;
     });
-    const before = JSON.stringify(definition.status?.acceptedNames ?? null);
-    const after = JSON.stringify(
-      (written.object as KubeObject as CustomResourceDefinition).status?.acceptedNames ?? null,
-    );
-    if (before === after) return;
-    // Names may have become free for others.
-    for (const [other, one] of entries) {
-      if (one !== entry && one.definition.spec.group === definition.spec.group) wake(other, one);
+    const names = ({ status }: CustomResourceDefinition) => JSON.stringify(status?.acceptedNames ?? null);
+    const before = names(definition);
+    if (written.revision > entry.stored.revision) {
+      // The next to be decided on must know of it, also where the change has not come round yet.
+      entry.stored = written;
+      entry.definition = withoutSchemas(wholeOf(entry));
+      serve(name, entry);
     }
+    if (before === names(entry.definition)) return;
+    // Names may have become free for others.
+    for (const one of others) wake(one.definition.metadata!.name!, one);
   };
 
   /** Empties a definition that is to be deleted, and lets it go. */
