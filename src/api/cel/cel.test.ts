@@ -266,6 +266,29 @@ test("compile errors as cel-go lists them", () => {
   );
 });
 
+test("what is nested too deeply is refused, however it is nested", () => {
+  const rows: [string, RegExp][] = [
+    [`1${"+1".repeat(250)}`, /^$/],
+    [`1${"+1".repeat(251)}`, /max recursion depth exceeded/],
+    [`any${".a".repeat(100_000 / 2 - 2)}`, /max recursion depth exceeded/],
+    [`${"(".repeat(250)}1${")".repeat(250)}`, /expression recursion limit exceeded: 250/],
+    [`${"(".repeat(200)}1${"+1)".repeat(200)}${"+1".repeat(200)}`, /max recursion depth exceeded/],
+    [`true${"&&true".repeat(10_000)}`, /^$/],
+    [`${"[1].all(x,".repeat(240)}true${")".repeat(240)}`, /^$/],
+    ["1".repeat(100_001), /expression code point size exceeds limit: size: 100001, limit 100000/],
+  ];
+  for (const [source, expected] of rows) {
+    let message = "";
+    try {
+      compileCel(source, VARIABLES);
+    } catch (error) {
+      assert.ok(error instanceof CelError, String(error));
+      message = error.message;
+    }
+    assert.match(message, expected, source.slice(0, 20));
+  }
+});
+
 test("every issue is listed, in the order of the text", () => {
   assert.throws(
     () => compileCel("foo + self.nope", VARIABLES),

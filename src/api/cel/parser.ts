@@ -48,6 +48,8 @@ class Parser {
   readonly #tokens: readonly Token[];
   #position = 0;
   #depth = 0;
+  /** Of the nodes that have others below them, how many levels. */
+  readonly #heights = new WeakMap<Expr, number>();
 
   constructor(source: Source) {
     this.#source = source;
@@ -107,6 +109,19 @@ class Parser {
     throw new Stop();
   }
 
+  /** A node above others; the tree may be no deeper than what can be gone through by recursion. */
+  #above(expr: Expr, children: readonly Expr[]): Expr {
+    let depth = 0;
+    for (const child of children) depth = Math.max(depth, this.#heights.get(child) ?? 0);
+    if (depth >= MAX_DEPTH) throw new CelError("compile", "ERROR: <input>:-1:0: max recursion depth exceeded");
+    this.#heights.set(expr, depth + 1);
+    return expr;
+  }
+
+  #operation(offset: number, name: string, args: readonly Expr[]): Expr {
+    return this.#above({ kind: "call", offset, name, target: undefined, args }, args);
+  }
+
   #expr(): Expr {
     this.#depth += 1;
     if (this.#depth > MAX_DEPTH) {
@@ -118,7 +133,7 @@ class Parser {
     if (question) {
       const then = this.#chain("||", "_||_", () => this.#chain("&&", "_&&_", () => this.#relation()));
       this.#expect(":", "':'");
-      expr = call(question.offset, "_?_:_", [condition, then, this.#expr()]);
+      expr = this.#operation(question.offset, "_?_:_", [condition, then, this.#expr()]);
     }
     this.#depth -= 1;
     return expr;
@@ -135,7 +150,7 @@ class Parser {
       const middle = Math.floor((from + to + 1) / 2);
       const left = middle === from ? terms[middle]! : balance(from, middle - 1);
       const right = middle === to ? terms[middle + 1]! : balance(middle + 1, to);
-      return call(offsets[middle]!, name, [left, right]);
+      return this.#operation(offsets[middle]!, name, [left, right]);
     };
     return offsets.length === 0 ? terms[0]! : balance(0, offsets.length - 1);
   }
@@ -144,7 +159,7 @@ class Parser {
     let left = this.#sum();
     while (RELATIONS.has(this.#token.text) && this.#is(this.#token.text)) {
       const { text, offset } = this.#take(this.#token.text)!;
-      left = call(offset, text === "in" ? "@in" : `_${text}_`, [left, this.#sum()]);
+      left = this.#operation(offset, text === "in" ? "@in" : `_${text}_`, [left, this.#sum()]);
     }
     return left;
   }
@@ -152,7 +167,7 @@ class Parser {
   #sum(): Expr {
     let left = this.#product();
     for (let token = this.#take("+") ?? this.#take("-"); token; token = this.#take("+") ?? this.#take("-")) {
-      left = call(token.offset, `_${token.text}_`, [left, this.#product()]);
+      left = this.#operation(token.offset, `_${token.text}_`, [left, this.#product()]);
     }
     return left;
   }
@@ -161,7 +176,7 @@ class Parser {
     let left = this.#unary();
     const next = (): Token | undefined => this.#take("*") ?? this.#take("/") ?? this.#take("%");
     for (let token = next(); token; token = next()) {
-      left = call(token.offset, `_${token.text}_`, [left, this.#unary()]);
+      left = this.#operation(token.offset, `_${token.text}_`, [left, this.#unary()]);
     }
     return left;
   }
@@ -179,7 +194,7 @@ class Parser {
       if (count === 0) continue;
       if (operator === "!" && this.#token.kind === "end") this.#mismatch(EXPRESSION_START, "extraneous");
       const operand = this.#member();
-      return count % 2 === 0 ? operand : call(first.offset, name, [operand]);
+      return count % 2 === 0 ? operand : this.#operation(first.offset, name, [operand]);
     }
     return this.#member();
   }
@@ -200,9 +215,11 @@ class Parser {
           expr = this.#call(token, expr);
         } else if (optional) {
           const field: Expr = { kind: "literal", offset: token.offset, value: fieldName(token) };
-          expr = call(dot.offset, "_?._", [expr, field]);
+          expr = this.#operation(dot.offset, "_?._", [expr, field]);
         } else {
-          expr = { kind: "select", offset: dot.offset, operand: expr, field: fieldName(token), testOnly: false };
+          const operand = expr;
+          const field = fieldName(token);
+          expr = this.#above({ kind: "select", offset: dot.offset, operand, field, testOnly: false }, [operand]);
         }
         continue;
       }
@@ -212,7 +229,7 @@ class Parser {
       if (!optional && (this.#token.kind === "end" || this.#is("]"))) this.#mismatch(INDEX_START);
       const index = this.#expr();
       this.#expect("]");
-      expr = call(bracket.offset, optional ? "_[?_]" : "_[_]", [expr, index]);
+      expr = this.#operation(bracket.offset, optional ? "_[?_]" : "_[_]", [expr, index]);
     }
   }
 
@@ -242,7 +259,8 @@ class Parser {
     }
     this.#expect(")");
     const expanded = expandMacro(name.text, target, args, offset, (at, message) => this.#source.report(at, message));
-    return expanded ?? { kind: "call", offset, name: name.text, target, args };
+    const made: Expr = expanded ?? { kind: "call", offset, name: name.text, target, args };
+    return this.#above(made, target ? [target, ...args] : args);
   }
 
   #primary(): Expr {
@@ -356,7 +374,8 @@ class Parser {
       if (!this.#take(",")) break;
     }
     this.#expect("}");
-    return { kind: "struct", offset, name, fields };
+    const values = fields.map(({ value }) => value);
+    return this.#above({ kind: "struct", offset, name, fields }, values);
   }
 
   #list(): Expr {
@@ -370,7 +389,7 @@ class Parser {
     }
     if (items.length === 0) this.#take(",");
     this.#expect("]", "{']', ','}");
-    return { kind: "list", offset, items, optional };
+    return this.#above({ kind: "list", offset, items, optional }, items);
   }
 
   #map(): Expr {
@@ -385,15 +404,9 @@ class Parser {
     }
     if (entries.length === 0) this.#take(",");
     this.#expect("}", "{'}', ','}");
-    return { kind: "map", offset, entries };
+    const below = entries.flatMap(({ key, value }) => [key, value]);
+    return this.#above({ kind: "map", offset, entries }, below);
   }
 }
 
 const fieldName = (token: Token): string => (token.kind === "escaped" ? token.text.slice(1, -1) : token.text);
-const call = (offset: number, name: string, args: readonly Expr[]): Expr => ({
-  kind: "call",
-  offset,
-  name,
-  target: undefined,
-  args,
-});

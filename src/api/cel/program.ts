@@ -56,10 +56,20 @@ export function compileProgram(source: string, variables: CelVariables, options:
   const key = JSON.stringify([source, options.resultTypes, options.perCallLimit, options.mutation]);
   const known = environment.programs.get(key);
   if (known) return known;
-  const program = build(source, environment, options);
+  const program = buildWithin(source, environment, options);
   if (environment.programs.size >= MAX_PROGRAMS) environment.programs.clear();
   environment.programs.set(key, program);
   return program;
+}
+
+/** Recursion is bounded by the depth of the tree; should a macro make it deeper than the stack, that is an error too. */
+function buildWithin(text: string, environment: Environment, options: CelOptions): CelProgram {
+  try {
+    return build(text, environment, options);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CelError("compile", "ERROR: <input>:-1:0: max recursion depth exceeded");
+  }
 }
 
 function build(text: string, environment: Environment, options: CelOptions): CelProgram {

@@ -11,6 +11,7 @@ export class Source {
 
   /** `offset` counts UTF-16 units from the start of the text. */
   report(offset: number, message: string): void {
+    if (this.#issues.length >= MAX_ISSUES) return;
     const before = this.text.slice(0, offset);
     const lineStart = before.lastIndexOf("\n") + 1;
     this.#issues.push({
@@ -46,5 +47,7 @@ export class Source {
   }
 }
 
+/** More issues than these are not listed: a short text can have very many. */
+const MAX_ISSUES = 100;
 const MAX_SNIPPET = 16384;
 const wide = (char: string): boolean => char > "\u007f";
