@@ -12,12 +12,15 @@ export interface Workload {
 
 const text = (value: Uint8Array | undefined) => (value ? Buffer.from(value).toString() : null);
 
+/** A write that was certainly not carried out, by somebody who does not say what was there instead. */
+export class Refused extends Error {}
+
 /**
  * Lets clients read, write and delete the same few keys at once, and records what they were told. An operation that
  * fails is taken for one that may have happened.
  */
 export async function record(
-  store: Store,
+  store: Pick<Store, "get" | "compareAndSwap">,
   { seed, clients, operations, keys }: Workload,
 ): Promise<Map<string, Operation[]>> {
   const histories = new Map<string, Operation[]>();
@@ -57,8 +60,8 @@ export async function record(
               : { kind: "refused", revision, value: text(seen?.value) },
           });
         }
-      } catch {
-        history.push({ called, returned: undefined, input });
+      } catch (error) {
+        if (!(error instanceof Refused)) history.push({ called, returned: undefined, input });
       }
     }
   };
