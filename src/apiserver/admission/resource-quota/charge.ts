@@ -76,7 +76,9 @@ function checkCovered(
     (scope) => !quotas.some((quota) => scopesOf(quota).some(({ scopeName }) => scopeName === scope.scopeName)),
   );
   if (missing.length === 0) return;
-  const list = missing.map(({ scopeName, operator, values = [] }) => `{${scopeName} ${operator} [${values.join(" ")}]}`);
+  const list = missing.map(
+    ({ scopeName, operator, values = [] }) => `{${scopeName} ${operator} [${values.join(" ")}]}`,
+  );
   throw refusal(attributes, `insufficient quota to match these scopes: [${list.join(" ")}]`);
 }
 
