@@ -36,7 +36,8 @@ export function equal(a: Value, b: Value): boolean {
 
 function equalLists(a: CelList, b: CelList): boolean {
   if (a.length !== b.length) return false;
-  const unordered = a.equalsUnordered(b) ?? b.equalsUnordered(a);
+  // The left one says how lists are compared, as upstream has it.
+  const unordered = a.equalsUnordered(b);
   if (unordered !== undefined) return unordered;
   for (let index = 0; index < a.length; index += 1) {
     if (!equal(a.at(index), b.at(index))) return false;

@@ -3,6 +3,9 @@ import type { Library } from "../functions.ts";
 import { type CelList, Fault, ListValue } from "../values.ts";
 import { formatText } from "./format-text.ts";
 
+/** Longer texts are not made: no request is that long. */
+const MAX_LENGTH = 64 * 1024 * 1024;
+
 function position(index: bigint, length: number): number {
   if (index < 0n || index > BigInt(length)) throw new Fault(`index out of range: ${index}`);
   return Number(index);
@@ -40,6 +43,7 @@ function substring(text: string, start: bigint, end?: bigint): string {
 
 /** `count` below 0: all of them. */
 function replace(text: string, old: string, next: string, count = -1n): string {
+  if (old === "" && (text.length + 1) * next.length > MAX_LENGTH) throw new Fault("the result is too long");
   if (count < 0n) return old === "" ? next + [...text].map((char) => char + next).join("") : text.replaceAll(old, next);
   const parts = split(text, old, count + 1n, old === "");
   return parts.join(next);
