@@ -234,7 +234,13 @@ class Planner {
         if (!(error instanceof Fault)) throw error;
         fault = error;
       }
-      const other = right(frame);
+      let other: Value;
+      try {
+        other = right(frame);
+      } catch (error) {
+        // Of two faults the first is told.
+        throw fault && error instanceof Fault ? fault : error;
+      }
       if (other === decisive) return decisive;
       if (fault) throw fault;
       if (typeof value !== "boolean" || typeof other !== "boolean") throw new Fault("no such overload");
