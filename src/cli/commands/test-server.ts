@@ -74,20 +74,19 @@ export function define(program: Command, context: Context): void {
     flags: serverFlags,
     async run(flags, { logger, signal }) {
       const { runTestApiServer } = await import("../../cluster/test-api-server.ts");
-      const directory = flags["cert-dir"];
+      const { "cert-dir": directory, controllers, nodes, ...server } = flags;
       const inDirectory = (name: string) => {
         if (!directory) throw new UserError("--tls-cert-file and --tls-private-key-file, or --cert-dir, are required");
         return join(resolve(workingDirectory, directory), name);
       };
       const complete: FlagValues<typeof apiServerFlags> = {
-        ...flags,
+        ...server,
         "tls-cert-file": flags["tls-cert-file"] ?? inDirectory(CERTIFICATE),
         "tls-private-key-file": flags["tls-private-key-file"] ?? inDirectory(KEY),
         "advertise-address": flags["advertise-address"] ?? "127.0.0.1",
         // Never asked; but a server must be told of a store.
         "etcd-servers": flags["etcd-servers"] ?? ["http://127.0.0.1:2379"],
       };
-      const { controllers, nodes } = flags;
       await runTestApiServer({ machine, logger, flags: complete, controllers, nodes }, signal);
     },
   });
