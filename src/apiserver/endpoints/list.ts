@@ -13,6 +13,7 @@ export async function listObjects(request: ResourceRequest): Promise<Reply> {
   const selection = selectionOf(request);
   const query = listQuery(request.context.request.query, false);
   const list = await request.resource.registry.cache.list({ ...selection, ...versionOptions(query) });
+  request.services.watchEvents?.listed(request.resource, list.items.length);
   return {
     status: 200,
     headers: { "content-type": contentType(options.encoding) },

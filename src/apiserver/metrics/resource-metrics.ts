@@ -8,6 +8,8 @@ const EVENT_BUCKETS = Array.from({ length: 8 }, (_, power) => 1024 * 2 ** power)
 export interface WatchEventMetrics {
   /** Counts events that are sent to one watcher, by their sizes in bytes. */
   sent(resource: ServedResource, events: readonly { readonly length: number }[]): void;
+  /** Counts a list that was answered from memory, with so many objects. */
+  listed(resource: ServedResource, returned: number): void;
 }
 
 /** What is stored and watched, under upstream's names. */
@@ -30,6 +32,8 @@ export function resourceMetrics(registry: MetricsRegistry, catalogue: ResourceCa
   const total = registry.counter("apiserver_watch_events_total", "Events sent to watchers.", byVersion);
   const eventSizes = registry.histogram("apiserver_watch_events_sizes", "Their sizes.", EVENT_BUCKETS, byVersion);
   const known = new WeakMap<ServedResource, { total: Counter; sizes: Histogram }>();
+  const lists = registry.counter("apiserver_cache_list_total", "Lists answered from memory.", labels);
+  const returned = registry.counter("apiserver_cache_list_returned_objects_total", "Objects in them.", labels);
   return {
     sent(resource, events) {
       let series = known.get(resource);
@@ -40,6 +44,10 @@ export function resourceMetrics(registry: MetricsRegistry, catalogue: ResourceCa
       }
       series.total.add(events.length);
       for (const { length } of events) series.sizes.observe(length);
+    },
+    listed({ type: { group, resource } }, count) {
+      lists.with(group, resource).add();
+      returned.with(group, resource).add(count);
     },
   };
 }
