@@ -11,7 +11,7 @@ export function inMemberOrder<T>(value: T, type: Type): T {
     case "struct":
       return orderedStruct(value, type) as T;
     case "list":
-      return type.items.kind === "scalar" ? value : (orderedList(value, type.items) as T);
+      return isDeep(type.items) ? (orderedList(value, type.items) as T) : value;
     case "map":
       return orderedMap(value, type.values) as T;
     default:
@@ -19,48 +19,58 @@ export function inMemberOrder<T>(value: T, type: Type): T {
   }
 }
 
-const ranks = new WeakMap<StructType["fields"], ReadonlyMap<string, number>>();
+/** Where a member stands; and its type where there may be something out of order inside. */
+interface Place {
+  readonly rank: number;
+  readonly inner: Type | undefined;
+}
+const places = new WeakMap<StructType["fields"], ReadonlyMap<string, Place>>();
 
-function ranksOf({ fields }: StructType): ReadonlyMap<string, number> {
-  let known = ranks.get(fields);
+function placesOf({ fields }: StructType): ReadonlyMap<string, Place> {
+  let known = places.get(fields);
   if (!known) {
-    known = new Map([...fields.keys()].map((name, index) => [name, index]));
-    ranks.set(fields, known);
+    known = new Map(
+      [...fields.values()].map(({ name, type }, rank) => [name, { rank, inner: isDeep(type) ? type : undefined }]),
+    );
+    places.set(fields, known);
   }
   return known;
 }
+
+const isDeep = (type: Type): boolean =>
+  type.kind === "struct" || type.kind === "map" || (type.kind === "list" && isDeep(type.items));
 
 const LAST = Number.MAX_SAFE_INTEGER;
 
 function orderedStruct(value: unknown, type: StructType): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const given = value as Record<string, unknown>;
-  const rank = ranksOf(type);
+  const known = placesOf(type);
   let copy: Record<string, unknown> | undefined;
   let sorted = true;
   let last = -1;
   for (const key in given) {
-    const at = rank.get(key) ?? LAST;
-    if (at < last) sorted = false;
-    last = at;
-    const field = type.fields.get(key);
-    if (!field) continue;
+    const place = known.get(key);
+    const rank = place?.rank ?? LAST;
+    if (rank < last) sorted = false;
+    last = rank;
+    if (!place?.inner) continue;
     const before = given[key];
-    const after = inMemberOrder(before, field.type);
+    const after = inMemberOrder(before, place.inner);
     if (after === before) continue;
     copy ??= { ...given };
     copy[key] = after;
   }
   const result = copy ?? given;
   if (sorted) return result;
-  const keys = Object.keys(result).sort((a, b) => (rank.get(a) ?? LAST) - (rank.get(b) ?? LAST));
+  const keys = Object.keys(result).sort((a, b) => (known.get(a)?.rank ?? LAST) - (known.get(b)?.rank ?? LAST));
   return pick(result, keys);
 }
 
 function orderedMap(value: unknown, values: Type): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const given = value as Record<string, unknown>;
-  const deep = values.kind !== "scalar";
+  const deep = isDeep(values);
   let copy: Record<string, unknown> | undefined;
   let sorted = true;
   let last = "";
