@@ -1,7 +1,7 @@
 import { PROTOBUF } from "../api/codec/decode.ts";
 import type { ProtobufEncoder } from "../api/codec/protobuf/protobuf.ts";
 import { acceptedTypes, covers, type MediaRange, noneAcceptable, wantsPretty } from "./http/accept.ts";
-import type { ApiRequest } from "./http/exchange.ts";
+import { type ApiRequest, headerValues } from "./http/exchange.ts";
 
 /** The form of an answer, as content negotiation chose it. */
 export interface Encoding {
@@ -32,6 +32,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   PartialObjectMetadataList: "partial",
 };
 
+/** What an answer can be. Equal offers should be the same object: what is chosen is remembered by it. */
 export interface Offer {
   /** Whether the objects have a protobuf form. */
   readonly protobuf: boolean;
@@ -41,8 +42,36 @@ export interface Offer {
   readonly stream?: boolean;
 }
 
-/** Chooses the form of the answer from the Accept header. Throws a 406. */
+/** What was chosen for a text of the Accept header: clients send a handful of them, again and again. */
+const chosen = new WeakMap<Offer, Map<string, Encoding>>();
+/** Of each offer. */
+const REMEMBERED = 256;
+const prettyForms = new WeakMap<Encoding, Encoding>();
+
+/** Chooses the form of the answer from the Accept header. Throws a 406. Equal choices are the same object. */
 export function negotiate(request: ApiRequest, offer: Offer): Encoding {
+  const accept = headerValues(request, "accept").join(",");
+  let known = chosen.get(offer);
+  if (!known) {
+    known = new Map();
+    chosen.set(offer, known);
+  }
+  let encoding = known.get(accept);
+  if (!encoding) {
+    encoding = choose(request, offer);
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(accept, encoding);
+  }
+  if (encoding.format !== "json" || offer.stream || !wantsPretty(request)) return encoding;
+  let pretty = prettyForms.get(encoding);
+  if (!pretty) {
+    pretty = { ...encoding, pretty: true };
+    prettyForms.set(encoding, pretty);
+  }
+  return pretty;
+}
+
+function choose(request: ApiRequest, offer: Offer): Encoding {
   const formats = offer.stream ? STREAM_FORMATS : FORMATS;
   for (const range of acceptedTypes(request)) {
     for (const format of formats) {
@@ -50,8 +79,7 @@ export function negotiate(request: ApiRequest, offer: Offer): Encoding {
       const shape = shapeOf(range, offer);
       if (!shape || (format === "protobuf" && !hasMessage(shape, offer))) continue;
       const metaVersion = range.parameters["v"] === "v1beta1" ? "v1beta1" : "v1";
-      const pretty = format === "json" && !offer.stream && wantsPretty(request);
-      return { format, shape, metaVersion, pretty };
+      return { format, shape, metaVersion, pretty: false };
     }
   }
   throw noneAcceptable(FORMATS.map((format) => MEDIA_TYPES[format]));

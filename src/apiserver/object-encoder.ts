@@ -14,13 +14,11 @@ export interface EncodeOptions {
   readonly now: number;
 }
 
-type Bytes = Uint8Array | readonly Uint8Array[];
-
 /** One object as the body of an answer. */
-export function encodeObject(resource: ServedResource, cached: CachedObject, options: EncodeOptions): Bytes {
+export function encodeObject(resource: ServedResource, cached: CachedObject, options: EncodeOptions): Uint8Array {
   const { encoding } = options;
   if (encoding.shape === "object" && encoding.format === "json" && !encoding.pretty) {
-    return servedPieces(resource, cached) ?? encodeValue(resource.objectOf(cached), encoding);
+    return servedBytes(resource, cached) ?? encodeValue(resource.objectOf(cached), encoding);
   }
   return encodeValue(shaped(resource, cached, options), encoding);
 }
@@ -38,8 +36,9 @@ export function encodeChange(
       const object = shaped(resource, event.object, options) as UnknownObject;
       return encoding.protobuf!.encodeEvent(event.type, object);
     }
-    const pieces = shape === "object" ? servedPieces(resource, event.object) : undefined;
-    if (pieces) return Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), ...pieces, EVENT_END]);
+    const bytes =
+      shape === "object" ? servedBytes(resource, event.object, `{"type":"${event.type}","object":`, "}\n") : undefined;
+    if (bytes) return bytes;
     const object = shaped(resource, event.object, options, headless);
     return Buffer.from(`${JSON.stringify({ type: event.type, object })}\n`);
   };
@@ -109,13 +108,16 @@ function shaped(
   return makeTable([cached], { columns, conditions, metaVersion, include, metadata, now, objectOf, headless });
 }
 
-function servedPieces(resource: ServedResource, cached: CachedObject): readonly Uint8Array[] | undefined {
+function servedBytes(
+  resource: ServedResource,
+  cached: CachedObject,
+  before?: string,
+  after?: string,
+): Uint8Array | undefined {
   if (!isVerbatim(resource, cached)) return undefined;
-  return resource.registry.served.object(cached.value, cached.revision);
+  return resource.registry.served.object(cached.value, cached.revision, before, after);
 }
 
 /** Whether an object is served as it is stored. What was stored of a custom one may be from before its schema changed. */
 export const isVerbatim = (resource: ServedResource, cached: CachedObject): boolean =>
   !resource.conversion && !resource.custom && cached.revision !== 0;
-
-const EVENT_END = Buffer.from("}\n");

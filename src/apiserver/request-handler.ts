@@ -7,7 +7,7 @@ import { ANONYMOUS } from "./authentication/union.ts";
 import { errorReply } from "./error-reply.ts";
 import type { Endpoint, RequestContext } from "./filters/context.ts";
 import { withWarnings } from "./filters/warnings.ts";
-import { compressed } from "./http/compression.ts";
+import { compressed, isWorthCompressing } from "./http/compression.ts";
 import { type ApiRequest, type Handler, header, type Reply } from "./http/exchange.ts";
 import type { RequestMetrics } from "./metrics/request-metrics.ts";
 import { requestInfo } from "./request-info.ts";
@@ -60,7 +60,7 @@ export function requestHandler(options: {
     }
     const answered = metrics.answered(context, reply, (clock.monotonic() - started) / 1000);
     if (answered.upgrade) return answered;
-    return finished(await compressed(request, answered), context);
+    return finished(isWorthCompressing(request, answered) ? await compressed(answered) : answered, context);
   };
   return {
     handle,
@@ -103,13 +103,8 @@ function isGone(error: unknown, request: ApiRequest): boolean {
   return error instanceof Error && (error.name === "AbortError" || request.signal.aborted);
 }
 
-function finished(reply: Reply, context: RequestContext): Reply {
-  const { auditId, responseHeaders } = context;
-  const headers = {
-    "audit-id": auditId,
-    "cache-control": "no-cache, private",
-    ...responseHeaders,
-    ...reply.headers,
-  };
-  return withWarnings({ ...reply, headers }, context.warnings);
+function finished({ status, headers: own, body }: Reply, context: RequestContext): Reply {
+  const { auditId, responseHeaders, warnings } = context;
+  const headers = { "audit-id": auditId, "cache-control": "no-cache, private", ...responseHeaders, ...own };
+  return withWarnings({ status, headers, ...(body === undefined ? undefined : { body }) }, warnings);
 }

@@ -37,25 +37,13 @@ export function queryFlag(query: URLSearchParams, name: string): boolean {
 
 export function requestInfo(request: Pick<ApiRequest, "method" | "path" | "query">): RequestInfo {
   const { path, method, query } = request;
-  const trimmed = path.replace(/^\/+|\/+$/g, "");
+  const trimmed = withoutOuterSlashes(path);
   let parts = trimmed === "" ? [] : trimmed.split("/");
-  const plain: RequestInfo = {
-    isResource: false,
-    path,
-    verb: method.toLowerCase(),
-    group: "",
-    version: "",
-    namespace: "",
-    resource: "",
-    subresource: "",
-    name: "",
-    parts: [],
-  };
   const prefix = parts[0];
-  if (parts.length < 3 || (prefix !== "api" && prefix !== "apis")) return plain;
+  if (parts.length < 3 || (prefix !== "api" && prefix !== "apis")) return noResource(request);
   let group = "";
   if (prefix === "apis") {
-    if (parts.length < 4) return plain;
+    if (parts.length < 4) return noResource(request);
     group = parts[1]!;
     parts = parts.slice(2);
   } else {
@@ -66,7 +54,7 @@ export function requestInfo(request: Pick<ApiRequest, "method" | "path" | "query
 
   let verb = METHOD_VERBS[method] ?? "";
   if (PREFIX_VERBS.has(parts[0]!)) {
-    if (parts.length < 2) return plain;
+    if (parts.length < 2) return noResource(request);
     verb = parts[0]!;
     parts = parts.slice(1);
   }
@@ -85,6 +73,29 @@ export function requestInfo(request: Pick<ApiRequest, "method" | "path" | "query
     verb = "deletecollection";
   }
   return { isResource: true, path, verb, group, version, namespace, resource, subresource, name, parts };
+}
+
+function withoutOuterSlashes(path: string): string {
+  let from = 0;
+  let to = path.length;
+  while (from < to && path[from] === "/") from++;
+  while (to > from && path[to - 1] === "/") to--;
+  return path.slice(from, to);
+}
+
+function noResource({ path, method }: Pick<ApiRequest, "method" | "path">): RequestInfo {
+  return {
+    isResource: false,
+    path,
+    verb: method.toLowerCase(),
+    group: "",
+    version: "",
+    namespace: "",
+    resource: "",
+    subresource: "",
+    name: "",
+    parts: [],
+  };
 }
 
 /** The object's name where a field selector asks for exactly one: RBAC's resourceNames apply to such lists and watches. */

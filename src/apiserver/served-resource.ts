@@ -6,6 +6,7 @@ import type { CustomSchemas } from "../api/schema/served-resources.ts";
 import type { Subject } from "../api/status-error.ts";
 import type { Registry } from "./registry.ts";
 import type { CachedObject } from "./watch-cache/watch-cache.ts";
+import { hasProtobuf } from "./wire-formats.ts";
 
 /** What is particular to a resource that is not built in, in one of its versions. */
 export interface CustomServing {
@@ -45,6 +46,7 @@ export class ServedResource {
   readonly subject: Subject;
   readonly #open: () => Registry;
   #registry: Registry | undefined;
+  #hasProtobuf: boolean | undefined;
 
   constructor(options: {
     type: ResourceType;
@@ -79,6 +81,12 @@ export class ServedResource {
   /** Whether the engine has been asked for yet. */
   get opened(): boolean {
     return this.#registry !== undefined;
+  }
+
+  /** Whether its objects have a protobuf form: built-in ones have. */
+  get hasProtobuf(): boolean {
+    this.#hasProtobuf ??= !this.custom && hasProtobuf(this.type);
+    return this.#hasProtobuf;
   }
 
   get listKind(): string {

@@ -249,7 +249,7 @@ test("a request has a deadline, a watch has none", async () => {
   void serve(context("GET /api/v1/pods?watch=1"));
   assert.equal(clock.pending, 0);
   await assert.rejects(
-    serve(context("GET /api/v1/pods?timeout=x")),
+    async () => serve(context("GET /api/v1/pods?timeout=x")),
     (error: StatusError) => error.code === badRequest("").code,
   );
 });

@@ -64,10 +64,10 @@ import { builtInCatalogue, type ResourceCatalogue } from "./resource-catalogue.t
 import { resourceEndpoints, type Verbs } from "./resource-endpoints.ts";
 import type { Serves } from "./runtime-config.ts";
 import { type SecurityOptions, security } from "./security.ts";
+import { startPhases } from "./start-phases.ts";
 import { storeCheck } from "./store-check.ts";
 import { type TrafficOptions, traffic } from "./traffic.ts";
 import { versionInfo } from "./version.ts";
-import { startPhases } from "./start-phases.ts";
 import type { VirtualResource } from "./virtual-resource.ts";
 import { watchCaches } from "./watch-cache/watch-caches.ts";
 import { type ServiceRouting, serviceResolver } from "./webhook/service-resolver.ts";
@@ -349,11 +349,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     checks,
   );
-  starting.catch((error) => logger.error("what is stored could not be read", { error }));
-  const afterStart: Filter = async (context, next) => {
-    await starting;
-    return next(context);
-  };
+  let isStarted = false;
+  starting.then(
+    () => {
+      isStarted = true;
+    },
+    (error) => logger.error("what is stored could not be read", { error }),
+  );
+  const afterStart: Filter = (context, next) => (isStarted ? next(context) : starting.then(() => next(context)));
   const filters = around.filters(secured, afterStart);
   const { handle, idle } = requestHandler({ serve: chain(filters, endpoint), metrics, clock, random, logger });
   const ended = new AbortController();

@@ -22,7 +22,7 @@ import type { Lookup } from "./lookup.ts";
 import { processMetrics } from "./metrics/process-metrics.ts";
 import { type RequestMetrics, requestMetrics } from "./metrics/request-metrics.ts";
 import { resourceMetrics, type WatchEventMetrics } from "./metrics/resource-metrics.ts";
-import { withAuthenticationMetrics, withAuthorizationMetrics } from "./metrics/security-metrics.ts";
+import { authenticationMetrics, authorizationMetrics } from "./metrics/security-metrics.ts";
 import type { PostStartHook } from "./post-start.ts";
 import type { ResourceCatalogue } from "./resource-catalogue.ts";
 import type { WebhookCaller } from "./webhook/webhook-client.ts";
@@ -153,7 +153,7 @@ export function traffic(
       return routes;
     },
     filters({ authenticator, authorizer }, afterStart) {
-      const authenticating = withAuthenticationMetrics(authentication(authenticator), registry, clock);
+      const authenticating = authentication(authenticator, clock, authenticationMetrics(registry));
       return [
         ...(shutdown.sendRetryAfter ? [retryElsewhere(() => isLeaving)] : []),
         ...(hstsDirectives.length > 0 ? [strictTransportSecurity(hstsDirectives)] : []),
@@ -164,7 +164,7 @@ export function traffic(
         audit?.after(authenticating) ?? authenticating,
         impersonation(authorizer),
         fair?.filter ?? maxInFlight(limits, inFlight, (context) => metrics.terminated(context, 429)),
-        withAuthorizationMetrics(authorization(authorizer), registry, clock),
+        authorization(authorizer, clock, authorizationMetrics(registry)),
       ];
     },
     start: async (lookup) => fair?.start(lookup),

@@ -8,12 +8,20 @@ export function hasProtobuf(type: { group: string; version: string; kind: string
   return schemaOf(type) !== undefined;
 }
 
-/** Completes what was negotiated with the encoder that it takes. */
-export async function withEncoder(encoding: Encoding): Promise<Encoding> {
-  if (encoding.format === "protobuf") {
-    return { ...encoding, protobuf: await import("../api/codec/protobuf/protobuf.ts") };
-  }
-  return encoding.format === "yaml" ? { ...encoding, yaml: await yamlEncoder() } : encoding;
+const completed = new WeakMap<Encoding, Encoding>();
+
+/** Completes what was negotiated with the encoder that it takes; at once where that is loaded. */
+export function withEncoder(encoding: Encoding): Encoding | Promise<Encoding> {
+  return encoding.format === "json" ? encoding : (completed.get(encoding) ?? loaded(encoding));
+}
+
+async function loaded(encoding: Encoding): Promise<Encoding> {
+  const complete =
+    encoding.format === "protobuf"
+      ? { ...encoding, protobuf: await import("../api/codec/protobuf/protobuf.ts") }
+      : { ...encoding, yaml: await yamlEncoder() };
+  completed.set(encoding, complete);
+  return complete;
 }
 
 async function yamlEncoder(): Promise<(value: object) => Uint8Array> {

@@ -6,6 +6,8 @@
 export class SortedMap<V> {
   private leaves: Leaf<V>[] = [];
   private total = 0;
+  /** Whether no key has units of HIGH_UNITS: then plain comparison is right for all, also for one that has. */
+  private plain = true;
 
   get size(): number {
     return this.total;
@@ -14,7 +16,7 @@ export class SortedMap<V> {
   get(key: string): V | undefined {
     const leaf = this.leaves[this.leafOf(key)];
     if (!leaf) return undefined;
-    const at = lowerBound(leaf.keys, key);
+    const at = this.lowerBound(leaf.keys, key);
     return leaf.keys[at] === key ? leaf.values[at] : undefined;
   }
 
@@ -23,12 +25,13 @@ export class SortedMap<V> {
     if (this.leaves.length === 0) this.leaves.push({ keys: [], values: [] });
     const index = Math.min(this.leafOf(key), this.leaves.length - 1);
     const leaf = this.leaves[index]!;
-    const at = lowerBound(leaf.keys, key);
+    const at = this.lowerBound(leaf.keys, key);
     if (leaf.keys[at] === key) {
       const old = leaf.values[at];
       leaf.values[at] = value;
       return old;
     }
+    if (this.plain) this.plain = !HIGH_UNITS.test(key);
     leaf.keys.splice(at, 0, key);
     leaf.values.splice(at, 0, value);
     this.total++;
@@ -45,7 +48,7 @@ export class SortedMap<V> {
     const index = this.leafOf(key);
     const leaf = this.leaves[index];
     if (!leaf) return undefined;
-    const at = lowerBound(leaf.keys, key);
+    const at = this.lowerBound(leaf.keys, key);
     if (leaf.keys[at] !== key) return undefined;
     const old = leaf.values[at];
     leaf.keys.splice(at, 1);
@@ -68,8 +71,8 @@ export class SortedMap<V> {
     for (let index = this.leafOf(from), first = true; index < this.leaves.length; index++, first = false) {
       const { keys, values } = this.leaves[index]!;
       const last = keys[keys.length - 1]!;
-      const end = to === undefined || compareBytes(last, to) < 0 ? keys.length : lowerBound(keys, to);
-      for (let at = first ? lowerBound(keys, from) : 0; at < end; at++) {
+      const end = to === undefined || compareBytes(last, to) < 0 ? keys.length : this.lowerBound(keys, to);
+      for (let at = first ? this.lowerBound(keys, from) : 0; at < end; at++) {
         if (visit(values[at]!, keys[at]!) === false) return;
       }
       if (end < keys.length) return;
@@ -87,12 +90,12 @@ export class SortedMap<V> {
     let sum = 0;
     for (let before = 0; before < index; before++) sum += this.leaves[before]!.keys.length;
     const leaf = this.leaves[index];
-    return leaf ? sum + lowerBound(leaf.keys, key) : sum;
+    return leaf ? sum + this.lowerBound(leaf.keys, key) : sum;
   }
 
   /** The first leaf whose last key is not before `key`; the number of leaves where there is none. */
   private leafOf(key: string): number {
-    const before = orderOf(key);
+    const before = this.orderOf(key);
     let low = 0;
     let high = this.leaves.length;
     while (low < high) {
@@ -103,6 +106,23 @@ export class SortedMap<V> {
     }
     return low;
   }
+
+  /** The first index whose key is not before `key`. */
+  private lowerBound(keys: readonly string[], key: string): number {
+    const before = this.orderOf(key);
+    let low = 0;
+    let high = keys.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (before(keys[middle]!, key)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private orderOf(key: string): (a: string, b: string) => boolean {
+    return this.plain || !HIGH_UNITS.test(key) ? plainBefore : bytesBefore;
+  }
 }
 
 interface Leaf<V> {
@@ -112,24 +132,10 @@ interface Leaf<V> {
 
 const LEAF = 256;
 
-/** The first index whose key is not before `key`. */
-function lowerBound(keys: readonly string[], key: string): number {
-  const before = orderOf(key);
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (before(keys[middle]!, key)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** JavaScript compares UTF-16 units; that differs from byte order only where both units that differ are of this class. */
 const HIGH_UNITS = /[\ud800-\uffff]/;
 const plainBefore = (a: string, b: string) => a < b;
 const bytesBefore = (a: string, b: string) => compareBytes(a, b) < 0;
-const orderOf = (key: string) => (HIGH_UNITS.test(key) ? bytesBefore : plainBefore);
 
 /** Compares two strings by their UTF-8 bytes: negative, 0 or positive. */
 export function compareBytes(a: string, b: string): number {

@@ -16,7 +16,7 @@ import type { ServedResource, Subresource } from "../served-resource.ts";
 import { DEFAULT_COLUMNS } from "../table/default-columns.ts";
 import { type IncludeObject, makeTable, partialObject } from "../table/table.ts";
 import type { CachedObject } from "../watch-cache/watch-cache.ts";
-import { hasProtobuf, withEncoder } from "../wire-formats.ts";
+import { withEncoder } from "../wire-formats.ts";
 
 /** A request for a resource, with what the endpoints need to answer it. */
 export interface ResourceRequest {
@@ -44,24 +44,32 @@ export interface EndpointServices {
 }
 
 const ONE = ["Table", "PartialObjectMetadata"];
-/** What `as=` may ask for, by what the answer holds. A review is never a row of a table. */
-const SHAPES_OF = {
-  one: ONE,
-  many: ["Table", "PartialObjectMetadata", "PartialObjectMetadataList"],
-  stream: ONE,
-  review: ["PartialObjectMetadata"],
+const offers = (as: readonly string[], stream = false) => ({
+  plain: { protobuf: false, as, stream },
+  protobuf: { protobuf: true, as, stream },
+});
+/** What can be asked for, by what the answer holds. A review is never a row of a table. */
+const OFFERS = {
+  one: offers(ONE),
+  many: offers(["Table", "PartialObjectMetadata", "PartialObjectMetadataList"]),
+  stream: offers(ONE, true),
+  review: offers(["PartialObjectMetadata"]),
 };
 
 /** The form of an answer with one object, with many, with a stream of them, or with what is never stored. */
-export async function encodingFor(request: ResourceRequest, answer: keyof typeof SHAPES_OF): Promise<EncodeOptions> {
-  const { type, custom } = request.resource;
-  const encoding = negotiate(request.context.request, {
-    protobuf: request.subresource?.role === "scale" || (!custom && hasProtobuf(type)),
-    as: SHAPES_OF[answer],
-    stream: answer === "stream",
-  });
-  const include = includeObject(request, encoding);
-  return { include, now: request.services.clock.now(), encoding: await withEncoder(encoding) };
+export function encodingFor(
+  request: ResourceRequest,
+  answer: keyof typeof OFFERS,
+): EncodeOptions | Promise<EncodeOptions> {
+  const { resource, subresource } = request;
+  const protobuf = subresource?.role === "scale" || resource.hasProtobuf;
+  const negotiated = negotiate(request.context.request, OFFERS[answer][protobuf ? "protobuf" : "plain"]);
+  const include = includeObject(request, negotiated);
+  const now = request.services.clock.now();
+  const encoding = withEncoder(negotiated);
+  return encoding instanceof Promise
+    ? encoding.then((complete) => ({ include, now, encoding: complete }))
+    : { include, now, encoding };
 }
 
 function includeObject({ context }: ResourceRequest, encoding: Encoding): IncludeObject {

@@ -1,25 +1,43 @@
 import { forbidden } from "../../api/status-error.ts";
 import type { UserInfo } from "../../api/user.ts";
-import type { AuthorizationAttributes, Authorizer } from "../authorization.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "../authorization.ts";
+import type { Reply } from "../http/exchange.ts";
 import { textReply } from "../http/status-reply.ts";
 import type { RequestInfo } from "../request-info.ts";
 import type { Filter } from "./context.ts";
+import { type DecisionObserver, NOBODY } from "./observer.ts";
 
 /** Lets a request through only where the authorizer allows it; otherwise a 403 in upstream's words. */
-export function authorization(authorizer: Authorizer): Filter {
-  return async (context, next) => {
+export function authorization(authorizer: Authorizer, clock: Clock, observe: DecisionObserver = NOBODY): Filter {
+  return (context, next) => {
+    const started = clock.monotonic();
     const attributes = requestAttributes(context.info, context.user, context.request.query);
+    const observed = (error?: unknown) => observe(context, (clock.monotonic() - started) / 1000, error);
+    const go = ({ decision, reason, error }: AuthorizationDecision): Promise<Reply> => {
+      const { audit } = context;
+      audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
+      audit?.annotate("authorization.k8s.io/reason", reason ?? "");
+      if (decision === "allow") {
+        observed();
+        return next(context);
+      }
+      // As upstream: whether it is allowed could not be found out, which is no refusal.
+      if (error !== undefined) {
+        observed(new Error(error));
+        const text = `Internal Server Error: ${JSON.stringify(context.request.url)}: ${error}\n`;
+        return Promise.resolve(textReply(500, text));
+      }
+      const refused = refusal(attributes, reason);
+      observed(refused);
+      throw refused;
+    };
     const answer = authorizer.authorize(attributes);
-    const { decision, reason, error } = answer instanceof Promise ? await answer : answer;
-    const { audit } = context;
-    audit?.annotate("authorization.k8s.io/decision", decision === "allow" ? "allow" : "forbid");
-    audit?.annotate("authorization.k8s.io/reason", reason ?? "");
-    if (decision === "allow") return next(context);
-    // As upstream: whether it is allowed could not be found out, which is no refusal.
-    if (error !== undefined) {
-      return textReply(500, `Internal Server Error: ${JSON.stringify(context.request.url)}: ${error}\n`);
-    }
-    throw refusal(attributes, reason);
+    if (!(answer instanceof Promise)) return go(answer);
+    return answer.then(go, (error) => {
+      observed(error);
+      throw error;
+    });
   };
 }
 

@@ -25,10 +25,14 @@ export interface RequestContext {
   audit?: AuditRecord;
 }
 
-/** The end of the chain: answers the request. Throws StatusErrors. */
+/** The end of the chain: answers the request. Throws StatusErrors, or rejects with them. */
 export type Endpoint = (context: RequestContext) => Promise<Reply>;
 
-/** One filter: answers by itself, or by `next`, perhaps changing the context before or the reply after. */
+/**
+ * One filter: answers by itself, or by `next`, perhaps changing the context before or the reply after. It may throw at once
+ * instead of rejecting: a filter that waits for nothing need not be asynchronous, and each promise that a request does
+ * without is a microsecond.
+ */
 export type Filter = (context: RequestContext, next: Endpoint) => Promise<Reply>;
 
 /** An endpoint behind filters; the first filter is the outermost. */

@@ -16,20 +16,36 @@ export function requestDeadline(
   limitMs: number,
   onExpired: (context: RequestContext) => void = () => {},
 ): Filter {
-  return async (context, next) => {
+  return (context, next) => {
     if (isLongRunning(context.info)) return next(context);
     const allowed = allowedMs(context, limitMs);
     context.deadlineMs = allowed;
+<<<<<<< ours
     let cancel: () => void = () => {};
     let isOver = false;
     const expired = new Promise<never>((_, reject) => {
+=======
+    return new Promise((resolve, reject) => {
+>>>>>>> theirs
       const timer = clock.after(allowed, () => {
         isOver = true;
         onExpired(context);
         reject(timeout("request did not complete within the allotted timeout"));
       });
-      cancel = () => timer.cancel();
+      const failed = (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      };
+      try {
+        next(context).then((reply) => {
+          timer.cancel();
+          resolve(reply);
+        }, failed);
+      } catch (error) {
+        failed(error);
+      }
     });
+<<<<<<< ours
     try {
       const running = next(context).then((reply) => {
         if (isOver) reply.sent?.();
@@ -39,6 +55,8 @@ export function requestDeadline(
     } finally {
       cancel();
     }
+=======
+>>>>>>> theirs
   };
 }
 

@@ -2,9 +2,9 @@ import { internalError } from "../../api/status-error.ts";
 import type { UserInfo } from "../../api/user.ts";
 import { ANONYMOUS, AUTHENTICATED_GROUP } from "../authentication/union.ts";
 import type { Authorizer } from "../authorization.ts";
-import { type ApiRequest, header, headerValues } from "../http/exchange.ts";
+import { type ApiRequest, header, headerValues, type RequestHeaders } from "../http/exchange.ts";
 import { refusal } from "./authorization.ts";
-import type { Filter } from "./context.ts";
+import type { Filter, RequestContext } from "./context.ts";
 
 const EXTRA_PREFIX = "impersonate-extra-";
 const AUTHENTICATION_GROUP = "authentication.k8s.io";
@@ -15,9 +15,7 @@ const SERVICE_ACCOUNT_USER = /^system:serviceaccount:([^:]+):([^:]+)$/;
  * each group, uid and extra value. See https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/.
  */
 export function impersonation(authorizer: Authorizer): Filter {
-  return async (context, next) => {
-    const wanted = requested(context.request);
-    if (!wanted) return next(context);
+  const impersonate = async (context: RequestContext, wanted: UserInfo): Promise<void> => {
     const user = context.user;
     for (const target of targets(wanted)) {
       const attributes = { user, verb: "impersonate", path: context.info.path, version: "v1", ...target };
@@ -26,12 +24,16 @@ export function impersonation(authorizer: Authorizer): Filter {
     }
     context.user = complete(wanted);
     context.audit?.impersonated(context.user);
-    return next(context);
+  };
+  return (context, next) => {
+    const wanted = requested(context.request);
+    return wanted ? impersonate(context, wanted).then(() => next(context)) : next(context);
   };
 }
 
 function requested(request: ApiRequest): UserInfo | undefined {
   const { headers } = request;
+  if (!hasImpersonation(headers)) return undefined;
   const name = header(request, "impersonate-user") ?? "";
   const uid = header(request, "impersonate-uid");
   const groups = headerValues(request, "impersonate-group");
@@ -45,6 +47,12 @@ function requested(request: ApiRequest): UserInfo | undefined {
     throw internalError("requested impersonation details without impersonating a user");
   }
   return undefined;
+}
+
+/** Nearly all requests have no such header. */
+function hasImpersonation(headers: RequestHeaders): boolean {
+  for (const key in headers) if (key.startsWith("impersonate-")) return true;
+  return false;
 }
 
 /** Extra keys are percent-encoded where a header name can't carry them. */

@@ -59,6 +59,11 @@ export function bodyLength(body: Uint8Array | readonly Uint8Array[] | BodyChunks
   return length;
 }
 
+/** A body that is in one piece and worth no more than one write. */
+export function smallBody(body: Uint8Array | readonly Uint8Array[]): Uint8Array | undefined {
+  return body instanceof Uint8Array && body.length <= WRITE_CHUNK_BYTES ? body : undefined;
+}
+
 /** Joins small pieces into chunks of about WRITE_CHUNK_BYTES; big pieces are passed on as they are. */
 export function* writeChunks(body: Uint8Array | readonly Uint8Array[]): Generator<Uint8Array> {
   if (body instanceof Uint8Array) {

@@ -8,13 +8,17 @@ export const COMPRESS_FROM_BYTES = 128 * 1024;
 /** The fastest level; lists shrink tenfold with it. */
 const LEVEL = 1;
 
-/** The reply with its body compressed, where it is a big one to a read and the client takes gzip. */
-export async function compressed(request: ApiRequest, reply: Reply): Promise<Reply> {
+/** Whether a reply has a big body, is one to a read, and the client takes gzip. */
+export function isWorthCompressing(request: ApiRequest, { body, headers }: Reply): boolean {
+  if (body === undefined || isStream(body)) return false;
+  if ((bodyLength(body) ?? COMPRESS_FROM_BYTES) < COMPRESS_FROM_BYTES) return false;
+  return request.method === "GET" && headers["content-encoding"] === undefined && takesGzip(request);
+}
+
+/** The reply with its body compressed. */
+export async function compressed(reply: Reply): Promise<Reply> {
   const { body } = reply;
-  if (body === undefined || isStream(body) || (bodyLength(body) ?? COMPRESS_FROM_BYTES) < COMPRESS_FROM_BYTES) {
-    return reply;
-  }
-  if (request.method !== "GET" || reply.headers["content-encoding"] !== undefined || !takesGzip(request)) return reply;
+  if (body === undefined || isStream(body)) return reply;
   const { createGzip, gzip } = await import("node:zlib");
   const headers = { ...reply.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
   if (isChunks(body)) {

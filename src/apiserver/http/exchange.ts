@@ -13,6 +13,7 @@ export interface ApiRequest {
   readonly path: string;
   /** The path and query as they came. */
   readonly url: string;
+  /** Not to be changed. */
   readonly query: URLSearchParams;
   /** Names in lower case. */
   readonly headers: RequestHeaders;
@@ -96,6 +97,9 @@ export function headerValues(request: { headers: RequestHeaders }, name: string)
   return value === undefined ? [] : Array.isArray(value) ? value : [value];
 }
 
+/** Shared, as nobody changes a request's query. */
+const NO_QUERY = new URLSearchParams();
+
 /** Splits a request target. Undefined where it is malformed (bad percent-encoding). */
 export function parseTarget(target: string): { path: string; query: URLSearchParams } | undefined {
   const mark = target.indexOf("?");
@@ -104,7 +108,7 @@ export function parseTarget(target: string): { path: string; query: URLSearchPar
     const path = raw.includes("%") ? decodeURIComponent(raw) : raw;
     return {
       path: path.startsWith("/") ? path : `/${path}`,
-      query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)),
+      query: mark < 0 ? NO_QUERY : new URLSearchParams(target.slice(mark + 1)),
     };
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { bodyLength, bufferedBody, streamedBody, writeChunks, writeProduced } from "./body.ts";
+import { bodyLength, bufferedBody, smallBody, streamedBody, writeChunks, writeProduced } from "./body.ts";
 import { type ApiRequest, isChunks, isStream, parseTarget, type Reply } from "./exchange.ts";
 import { withRepeatedHeaders } from "./repeated-headers.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
@@ -78,6 +78,8 @@ export async function writeHttp1(response: ServerResponse, reply: Reply, method:
   if (length !== undefined) headers["content-length"] = length;
   response.writeHead(reply.status, headers);
   if (isChunks(body)) return writeProduced(response, body);
+  const small = smallBody(body);
+  if (small) return void response.end(small);
   for (const chunk of writeChunks(body)) {
     if (response.destroyed) return;
     if (!response.write(chunk)) await drained(response);

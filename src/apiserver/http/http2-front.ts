@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { bodyLength, streamedBody, writeChunks, writeProduced } from "./body.ts";
+import { bodyLength, smallBody, streamedBody, writeChunks, writeProduced } from "./body.ts";
 import { type ApiRequest, isChunks, isStream, parseTarget, type Reply } from "./exchange.ts";
 import { withRepeatedHeaders } from "./repeated-headers.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
@@ -40,7 +40,7 @@ export function http2Request(
 export async function writeHttp2(stream: ServerHttp2Stream, reply: Reply, method: string): Promise<void> {
   if (stream.destroyed || stream.closed) return;
   // What was not read of the request must not hold up the stream's end.
-  stream.resume();
+  if (!stream.endAfterHeaders) stream.resume();
   const { body } = reply;
   const headers: Record<string, string | string[] | number> = { ...reply.headers, ":status": reply.status };
   if (headers["connection"] === "close") {
@@ -73,6 +73,9 @@ export async function writeHttp2(stream: ServerHttp2Stream, reply: Reply, method
   if (length !== undefined) headers["content-length"] = length;
   stream.respond(headers);
   if (isChunks(body)) return writeProduced(stream, body);
+  const small = smallBody(body);
+  // In one call: of a write before the end, Node would report an error to a stream that is gone by then.
+  if (small) return void stream.end(small);
   for (const chunk of writeChunks(body)) {
     if (stream.destroyed) return;
     if (!stream.write(chunk)) await drained(stream);

@@ -19,6 +19,9 @@ const COMPONENT = "apiserver";
 const CONNECTING = new Set(["log", "exec", "attach", "portforward", "proxy"]);
 const METHODS = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
+/** Kinds of requests whose series are found at once. */
+const RECENT = 1024;
+
 export interface RequestMetrics {
   /**
    * Counts an answered request; `seconds` is the time to the head of the answer. The reply is handed on: a long-running
@@ -90,7 +93,23 @@ export function requestMetrics(
   });
 
   const known = new Map<string, Series>();
-  const seriesOf = ({ info, request }: RequestContext): Series => {
+  /** By what stands in the request, which clients choose: it is bounded, other than what it leads to. */
+  const recent = new Map<string, Series>();
+  const seriesOf = (context: RequestContext): Series => {
+    const { info, request } = context;
+    const { method, query } = request;
+    const { verb, group, version, resource, subresource } = info;
+    if (!info.isResource || method === "PATCH" || query.size > 0) return findSeries(context);
+    const key = `${method} ${verb} ${group}/${version}/${resource}/${subresource} ${scopeOf(info)}`;
+    let found = recent.get(key);
+    if (!found) {
+      found = findSeries(context);
+      if (recent.size >= RECENT) recent.clear();
+      recent.set(key, found);
+    }
+    return found;
+  };
+  const findSeries = ({ info, request }: RequestContext): Series => {
     const verb = reportedVerb(info, request);
     const labels = labelsOf(info);
     const dryRun = dryRunOf(request.query);

@@ -12,6 +12,8 @@ import type { Follower, Following, Lookup } from "../lookup.ts";
  * A user `jane` in group `dev` asks for the keys `u:jane` and `g:dev`; a ServiceAccount is the user it authenticates as.
  */
 export class PolicyIndex {
+  /** Grows whenever a role or a binding changes: what was found out before may not hold any more. */
+  version = 0;
   readonly #roles = new Map<string, readonly PolicyRule[]>();
   readonly #clusterRoles = new Map<string, readonly PolicyRule[]>();
   readonly #cluster = new SubjectIndex();
@@ -21,12 +23,19 @@ export class PolicyIndex {
   async start(lookup: Lookup): Promise<Following> {
     const rules = <T extends Role | ClusterRole>(type: ResourceType<T>, into: Map<string, readonly PolicyRule[]>) =>
       lookup.follow(type as ResourceType<Role>, {
-        put: (role: Role, key) => void into.set(key, role.rules ?? []),
-        remove: (key) => void into.delete(key),
+        put: (role: Role, key) => {
+          this.version++;
+          into.set(key, role.rules ?? []);
+        },
+        remove: (key) => {
+          this.version++;
+          into.delete(key);
+        },
       });
     const bindings = (namespaceOf: (key: string) => string): Follower<KubeObject> => ({
       put: (object, key) => {
         const binding = object as RoleBinding;
+        this.version++;
         this.#bindings(namespaceOf(key)).put(key, {
           name: binding.metadata?.name ?? "",
           namespace: binding.metadata?.namespace ?? "",
@@ -35,6 +44,7 @@ export class PolicyIndex {
         });
       },
       remove: (key) => {
+        this.version++;
         const namespace = namespaceOf(key);
         const index = this.#bindings(namespace);
         index.remove(key);

@@ -23,10 +23,21 @@ export class ServedForm {
     this.#head = Buffer.from(`${JSON.stringify({ kind, apiVersion }).slice(0, -1)},"metadata":{`);
   }
 
-  /** The object with its resource version, in pieces to be joined. Undefined where the bytes begin otherwise. */
-  object(stored: Uint8Array, revision: number): readonly [Uint8Array, Uint8Array, Uint8Array] | undefined {
-    const rest = this.rest(stored);
-    return rest && [this.#head, Buffer.from(`"resourceVersion":"${revision}",`), rest];
+  /** The object with its resource version, between two pieces of ASCII text. Undefined where the bytes begin otherwise. */
+  object(stored: Uint8Array, revision: number, before = "", after = ""): Uint8Array | undefined {
+    if (!this.#isCommon(stored)) return undefined;
+    const head = this.#head;
+    const version = `"resourceVersion":"${revision}",`;
+    const bytes = Buffer.allocUnsafe(before.length + version.length + stored.length + after.length);
+    let at = before.length;
+    if (at > 0) bytes.write(before, "latin1");
+    bytes.set(head, at);
+    at += head.length;
+    bytes.write(version, at, "latin1");
+    at += version.length;
+    bytes.set(stored.subarray(head.length), at);
+    if (after.length > 0) bytes.write(after, bytes.length - after.length, "latin1");
+    return bytes;
   }
 
   /**

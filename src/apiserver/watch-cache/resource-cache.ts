@@ -161,7 +161,13 @@ export function openResourceCache(parts: CacheParts): FedCache {
     get bytes() {
       return loaded?.bytes ?? 0;
     },
-    get: async (key, notOlderThan) => (await read(notOlderThan)).present.get(key),
+    async get(key, notOlderThan) {
+      // The way of nearly all: what is loaded is new enough.
+      const state = loaded;
+      const wanted = notOlderThan ?? (state ? await store.revision() : 0);
+      if (state && state === loaded && revisionOf(state) >= wanted) return state.present.get(key);
+      return (await read(notOlderThan)).present.get(key);
+    },
     async count(namespace) {
       const from = namespace === undefined ? prefix : `${prefix}${namespace}/`;
       return (await read()).present.count(from, prefixEnd(from));
