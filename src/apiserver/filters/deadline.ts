@@ -20,13 +20,8 @@ export function requestDeadline(
     if (isLongRunning(context.info)) return next(context);
     const allowed = allowedMs(context, limitMs);
     context.deadlineMs = allowed;
-<<<<<<< ours
-    let cancel: () => void = () => {};
-    let isOver = false;
-    const expired = new Promise<never>((_, reject) => {
-=======
     return new Promise((resolve, reject) => {
->>>>>>> theirs
+      let isOver = false;
       const timer = clock.after(allowed, () => {
         isOver = true;
         onExpired(context);
@@ -39,24 +34,13 @@ export function requestDeadline(
       try {
         next(context).then((reply) => {
           timer.cancel();
+          if (isOver) reply.sent?.();
           resolve(reply);
         }, failed);
       } catch (error) {
         failed(error);
       }
     });
-<<<<<<< ours
-    try {
-      const running = next(context).then((reply) => {
-        if (isOver) reply.sent?.();
-        return reply;
-      });
-      return await Promise.race([running, expired]);
-    } finally {
-      cancel();
-    }
-=======
->>>>>>> theirs
   };
 }
 
