@@ -12,12 +12,14 @@ import {
   type Select,
   type StructExpr,
 } from "./ast.ts";
+import { callStep } from "./calls.ts";
 import { Constants } from "./constants.ts";
-import { callCost, LIST_COST, MAP_COST, NAME_COST, resultCost, STRUCT_COST } from "./costs.ts";
-import { accepts, type Functions, type Overload } from "./functions.ts";
+import { LIST_COST, MAP_COST, NAME_COST, STRUCT_COST } from "./costs.ts";
+import type { Frame, Step } from "./frame.ts";
+import type { Functions } from "./functions.ts";
 import type { Binder } from "./json-values.ts";
 import { optionalIndex } from "./library/optionals.ts";
-import type { CType } from "./types.ts";
+import { buildingLoop, foldingLoop } from "./loops.ts";
 import {
   CelList,
   CelMap,
@@ -32,31 +34,6 @@ import {
   Uint,
   type Value,
 } from "./values.ts";
-
-/** The limit was passed; nothing in the expression can catch it. */
-export class CostExceeded {}
-
-/** One evaluation. */
-export class Frame {
-  cost = 0;
-  readonly #limit: number;
-  readonly bindings: Readonly<Record<string, unknown>>;
-  /** Values of the variables of loops, and of what was bound so far. */
-  readonly locals: (Value | Fault | undefined)[];
-
-  constructor(bindings: Readonly<Record<string, unknown>>, limit: number, slots: number) {
-    this.bindings = bindings;
-    this.#limit = limit;
-    this.locals = new Array(slots);
-  }
-
-  charge(cost: number): void {
-    this.cost += cost;
-    if (this.cost > this.#limit) throw new CostExceeded();
-  }
-}
-
-export type Step = (frame: Frame) => Value;
 
 export interface Plan {
   readonly run: Step;
@@ -380,7 +357,8 @@ class Planner {
     const second = expr.variable2 === undefined ? undefined : this.#slot();
     this.#scopes.push([expr.variable, first]);
     if (second !== undefined) this.#scopes.push([expr.variable2!, second]);
-    const loop = this.#builder(expr) ?? this.#fold(expr, accumulator, init);
+    const planning = { plan: (part: Expr) => this.plan(part), constantOf: (part: Expr) => this.#constants.of(part) };
+    const loop = buildingLoop(expr, planning) ?? foldingLoop(expr, accumulator, init, planning);
     this.#scopes.splice(second === undefined ? -1 : -2);
     const result = this.plan(expr.result);
     this.#scopes.pop();
@@ -407,114 +385,10 @@ class Planner {
       return result(frame);
     };
   }
-
-  /**
-   * A loop that computes its accumulator anew in each round. A fault in a round of `all` or `exists` is kept: a later
-   * round may decide in spite of it.
-   */
-  #fold(expr: Comprehension, accumulator: number, init: Step): Loop {
-    const condition = expr.condition.kind === "literal" ? undefined : this.plan(expr.condition);
-    const step = this.plan(expr.step);
-    return (frame) => {
-      const { locals } = frame;
-      locals[accumulator] = init(frame);
-      return {
-        next: () => {
-          if (!condition) locals[accumulator] = step(frame);
-          else if (condition(frame) === false) return false;
-          else {
-            try {
-              locals[accumulator] = step(frame);
-            } catch (error) {
-              if (!(error instanceof Fault)) throw error;
-              locals[accumulator] = error;
-            }
-          }
-          return true;
-        },
-        value: () => locals[accumulator]!,
-      };
-    };
-  }
-
-  /** A loop that makes a list or a map: it grows in place, at the cost of what the macro says. */
-  #builder(expr: Comprehension): Loop | undefined {
-    let { step } = expr;
-    let predicate: Step | undefined;
-    if (step.kind === "call" && step.name === "_?_:_") {
-      const [condition, then, otherwise] = step.args as [Expr, Expr, Expr];
-      if (!isAccumulator(otherwise)) return undefined;
-      predicate = this.plan(condition);
-      step = then;
-    }
-    if (step.kind !== "call" || !isAccumulator(step.args[0])) return undefined;
-    const add =
-      step.name === "_+_" ? this.#append(step) : step.name === "cel.@mapInsert" ? this.#insert(step) : undefined;
-    if (!add) return undefined;
-    return (frame) => {
-      const adding = add(frame);
-      return {
-        next: () => {
-          const holds = predicate ? predicate(frame) : true;
-          if (typeof holds !== "boolean") throw new Fault("no such overload");
-          if (holds) {
-            frame.charge(NAME_COST);
-            adding.next();
-          }
-          return true;
-        },
-        value: adding.value,
-      };
-    };
-  }
-
-  #append({ args: [, items] }: Call): Loop | undefined {
-    if (items?.kind !== "list" || items.items.length !== 1) return undefined;
-    const item = this.plan(items.items[0]!);
-    const cost = 1 + (this.#constants.of(items.items[0]!) === undefined ? LIST_COST : 0);
-    return (frame) => {
-      const list: Value[] = [];
-      return {
-        next: () => {
-          list.push(item(frame));
-          frame.charge(cost);
-          return true;
-        },
-        value: () => new ListValue(list),
-      };
-    };
-  }
-
-  #insert({ args: [, ...rest] }: Call): Loop {
-    const [first, second] = rest.map((arg) => this.plan(arg)) as [Step, Step?];
-    return (frame) => {
-      const map = new Map<unknown, readonly [Value, Value]>();
-      const put = (key: Value, value: Value): void => {
-        const id = mapKey(key);
-        if (map.has(id)) throw new Fault(`insert failed: key ${keyText(key)} already exists`);
-        map.set(id, [key, value]);
-      };
-      return {
-        next: () => {
-          const one = first(frame);
-          if (second) put(one, second(frame));
-          else if (one instanceof CelMap) for (const key of one.keys()) put(key, one.get(key)!);
-          else throw new Fault("no such overload");
-          frame.charge(1);
-          return true;
-        },
-        value: () => new MapValue(map),
-      };
-    };
-  }
 }
-
-/** One run of a loop: `next` does a round and tells whether to go on. */
-type Loop = (frame: Frame) => { next(): boolean; value(): Value | Fault };
 
 const isBind = ({ condition, accumulator }: Comprehension): boolean =>
   condition.kind === "literal" && condition.value === false && accumulator !== ACCUMULATOR;
-const isAccumulator = (expr: Expr | undefined): boolean => expr?.kind === "ident" && expr.name === ACCUMULATOR;
 /** What cel-go resolves as one: a name with selections and indexes, or a choice between such. */
 const isAttribute = (expr: Expr): boolean =>
   expr.kind === "ident" ||
@@ -533,38 +407,3 @@ function optionalEntry(value: Value): Value | undefined {
   if (value instanceof Optional) return value.value;
   throw new Fault(`cannot initialize optional entry from non-optional value ${typeNameOf(value)}`);
 }
-
-/** A call of the one overload that fits by its types, or of the one that fits the values. */
-function callStep(name: string, overloads: readonly Overload[], all: readonly Overload[], args: readonly Step[]): Step {
-  const known = overloads.length === 1 ? overloads[0] : undefined;
-  const knownCost = callCost(name, known);
-  const [first, second] = args;
-  if (known && args.length === 2 && known.args.every(alwaysFits)) {
-    const { call } = known;
-    return (frame) => {
-      const a = first!(frame);
-      const b = second!(frame);
-      frame.charge(knownCost ? knownCost([a, b]) : 1);
-      return call(a, b);
-    };
-  }
-  return (frame) => {
-    const values = args.map((arg) => arg(frame));
-    frame.charge(knownCost ? knownCost(values) : 1);
-    const fits = ({ args: types }: Overload): boolean =>
-      types.length === values.length && types.every((type, index) => accepts(type, values[index]!));
-    // The checker may have settled on one overload where nothing was known; the values decide.
-    const overload = overloads.find(fits) ?? all.find((one) => one.member === overloads[0]?.member && fits(one));
-    if (!overload) throw unfitting(name, values);
-    const result = overload.call(...values);
-    if (name === "join") frame.charge(resultCost(name, result));
-    return result;
-  };
-}
-
-function unfitting(name: string, values: readonly Value[]): Fault {
-  if (/^[_!@-]/.test(name)) return new Fault("no such overload");
-  return new Fault(`no such overload: ${name}(${values.map(typeNameOf).join(", ")})`);
-}
-
-const alwaysFits = ({ kind }: CType): boolean => kind === "dyn" || kind === "param";
