@@ -9,12 +9,13 @@ import {
   type ListOptions,
   type ListResult,
   type Store,
+  StoreUnavailableError,
   type SwapOptions,
   type SwapResult,
 } from "../store.ts";
 import { type EtcdConnectionOptions, etcdConnection } from "./connection.ts";
 import { explain, isCompacted, isFuture, isLeaseGone } from "./failure.ts";
-import { keySpace, NO_END } from "./key-space.ts";
+import { EVERYTHING, keySpace, NO_END } from "./key-space.ts";
 import { leases } from "./leases.ts";
 import * as etcd from "./schema.ts";
 import { Watching } from "./watching.ts";
@@ -93,15 +94,29 @@ export async function etcdStore(options: EtcdStoreOptions): Promise<Store> {
     }
   };
 
+  const assertMayWatchAll = async () => {
+    const { key, end } = EVERYTHING;
+    try {
+      await range({ key, range_end: end, limit: 1, keys_only: true });
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      throw new StoreUnavailableError(`${error.message}; before 3.4.25 and 3.5.8 it has to let it read all keys`, {
+        cause: error,
+      });
+    }
+  };
+
   let version: string;
+  let asksProgress: boolean;
   try {
     ({ version } = await connection.read(etcd.status, {}));
     await newestRevision();
+    asksProgress = tellsProgress(version);
+    if (!asksProgress) await assertMayWatchAll();
   } catch (error) {
     connection.close();
     throw explain(error, connection.endpoint);
   }
-  const asksProgress = tellsProgress(version);
   logger.debug("connected to etcd", { endpoint: connection.endpoint, version });
   const context = { connection, keys, clock, logger, asksProgress, revision: sharedRevision, assertKept };
 

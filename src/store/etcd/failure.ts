@@ -14,8 +14,13 @@ export const isLeaseGone = (error: unknown) =>
 /** Codes with which etcd says that it cannot answer now; another member, or the same one later, may. */
 const PASSING: readonly GrpcCode[] = ["unavailable", "deadline-exceeded", "unknown", "internal", "cancelled"];
 
+/** Some refusals come without their code. */
+const isDenied = ({ code, message }: GrpcError) =>
+  code === "permission-denied" || code === "unauthenticated" || message.startsWith("auth: ");
+
 /** Whether it makes sense to ask again (another member). */
-export const isPassing = (error: unknown) => error instanceof GrpcError && PASSING.includes(error.code);
+export const isPassing = (error: unknown) =>
+  error instanceof GrpcError && PASSING.includes(error.code) && !isDenied(error);
 
 /**
  * A failed call as the callers of a store know it. etcd's own refusals ("etcdserver: request is too large") keep their
@@ -28,7 +33,7 @@ export function explain(error: unknown, endpoint: string): unknown {
     const words = message.startsWith("etcdserver: ") ? message : `etcd at ${endpoint} is unavailable: ${message}`;
     return new StoreUnavailableError(words, { cause: error });
   }
-  if (error.code === "permission-denied" || error.code === "unauthenticated") {
+  if (isDenied(error)) {
     return new StoreUnavailableError(`etcd at ${endpoint} does not let this server in: ${message}`, { cause: error });
   }
   return new StoreRefusedError(message, { cause: error });

@@ -46,7 +46,7 @@ export function keySpace(root: string, etcdPrefix: string): KeySpace {
       const end = prefixEnd(start);
       return { key: Buffer.from(start), end: end === undefined ? NO_END : Buffer.from(end) };
     },
-    contains: (key) => own.compare(key, 0, own.length) === 0,
+    contains: (key) => key.length >= own.length && own.compare(key, 0, own.length) === 0,
     entry: ({ key, value, create_revision, mod_revision }) => ({
       key: toKey(key),
       // A copy: what was received lies in one buffer, which one small value would keep.
