@@ -4,6 +4,7 @@
  * speaks nothing but the public API, so it works against any Kubernetes, and in a test against knarr/testing.
  */
 export type { KubeObject, ResourceType, UnknownObject } from "../api/object.ts";
+export { type Connection, type ConnectOptions, connect } from "./connect.ts";
 export {
   type CustomObject,
   type CustomResource,
