@@ -103,6 +103,8 @@ test("flags that can't be used are refused by name", async () => {
     [{ "enable-admission-plugins": ["ImagePolicyWebhook"] }, /"ImagePolicyWebhook" is not supported/],
     [{ "audit-policy-file": "/nonexistent" }, /ENOENT/],
     [{ "audit-log-path": "/tmp/x", "audit-log-mode": "later" }, /invalid audit log mode later/],
+    [{ "max-requests-inflight": -1 }, /--max-requests-inflight can not be negative value/],
+    [{ "max-requests-inflight": 0, "max-mutating-requests-inflight": 0 }, /must add up to something positive/],
     [{ "goaway-chance": 1 }, /--goaway-chance can not be less than 0 or greater than 0\.02/],
     [{ "service-cluster-ip-range": ["10.0.0.0"] }, /invalid CIDR address: 10\.0\.0\.0/],
     [{ "service-node-port-range": "1-0" }, /invalid port range/],

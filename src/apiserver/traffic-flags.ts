@@ -65,6 +65,23 @@ export interface TrafficSettings {
   sni: ServingFiles["sni"];
 }
 
+/** Flags that count or measure, and can't do so below nothing. */
+const NOT_NEGATIVE = [
+  "livez-grace-period",
+  "max-requests-inflight",
+  "max-mutating-requests-inflight",
+  "request-timeout",
+  "min-request-timeout",
+  "shutdown-delay-duration",
+];
+
+/** Throws in upstream's words where one of them is negative. */
+export function checkNotNegative(flags: Readonly<Record<string, unknown>>): void {
+  for (const name of NOT_NEGATIVE) {
+    if (Number(flags[name] ?? 0) < 0) throw new Error(`--${name} can not be negative value`);
+  }
+}
+
 const HSTS_DIRECTIVES = /^(max-age=\d+|includeSubDomains|preload)$/;
 
 /** Throws in upstream's words for values that make no sense, and for what is not supported. */
@@ -76,9 +93,7 @@ export function trafficSettings(flags: FlagValues<typeof trafficFlags>): Traffic
   if (!(chance >= 0 && chance <= 0.02)) {
     throw new Error("--goaway-chance can not be less than 0 or greater than 0.02");
   }
-  for (const name of ["shutdown-delay-duration", "livez-grace-period"] as const) {
-    if (flags[name] < 0) throw new Error(`--${name} can not be a negative value`);
-  }
+  checkNotNegative(flags);
   const watchGraceMs = flags["shutdown-watch-termination-grace-period"];
   if (watchGraceMs < 0) {
     throw new Error("shutdown-watch-termination-grace-period, if provided, can not be a negative value");

@@ -291,7 +291,7 @@ const defaults = Object.fromEntries(
 test("flags that make no sense are refused in upstream's words", () => {
   const bad: [Partial<typeof defaults>, RegExp][] = [
     [{ "goaway-chance": 0.03 }, /--goaway-chance can not be less than 0 or greater than 0\.02/],
-    [{ "shutdown-delay-duration": -1 }, /--shutdown-delay-duration can not be a negative value/],
+    [{ "shutdown-delay-duration": -1 }, /--shutdown-delay-duration can not be negative value/],
     [{ "tls-min-version": "VersionTLS99" }, /unknown tls version "VersionTLS99"/],
     [{ "tls-min-version": "VersionTLS10" }, /not safe/],
     [{ "tls-cipher-suites": ["TLS_NONE"] }, /Cipher suite TLS_NONE not supported or doesn't exist/],

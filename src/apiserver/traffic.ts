@@ -98,6 +98,11 @@ export function traffic(
     reading: options.maxReadingRequests ?? MAX_READING,
     mutating: options.maxMutatingRequests ?? MAX_MUTATING,
   };
+  if (options.priorityAndFairness !== false && limits.reading + limits.mutating <= 0) {
+    throw new Error(
+      `invalid configuration: MaxRequestsInFlight=${limits.reading} and MaxMutatingRequestsInFlight=${limits.mutating}; they must add up to something positive`,
+    );
+  }
   const slis = metricsRegistry();
   const started = clock.monotonic();
   const checks = health({
