@@ -4,31 +4,13 @@
  * type; what cannot be bounded is Infinity.
  */
 import { ACCUMULATOR, type Call, type Comprehension, type Expr } from "./ast.ts";
-import { CHECK_COST, LIST_COST, MAP_COST, NAME_COST, REGEX_FACTOR, STRING_FACTOR, STRUCT_COST } from "./costs.ts";
+import { type CallEstimate, estimateCall } from "./call-estimates.ts";
+import { add, fixed, multiply, NONE, ONE, type Range, sum, UNKNOWN, union } from "./cost-range.ts";
+import { LIST_COST, MAP_COST, NAME_COST, STRUCT_COST } from "./costs.ts";
 import { fieldAlias } from "./escaping.ts";
 import type { Overload } from "./functions.ts";
 import { type CType, INT, isOptional, unwrapOptional } from "./types.ts";
 import { characters } from "./values.ts";
-
-/** From at least `min` to at most `max`. */
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-}
-const fixed = (size: number): Range => ({ min: size, max: size });
-const NONE = fixed(0);
-const ONE = fixed(1);
-const UNKNOWN: Range = { min: 0, max: Infinity };
-const add = (a: Range, b: Range): Range => ({ min: a.min + b.min, max: a.max + b.max });
-/** 0 times anything is 0. */
-const times = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : a * b);
-const multiply = (a: Range, b: Range): Range => ({ min: times(a.min, b.min), max: times(a.max, b.max) });
-const scale = ({ min, max }: Range, factor: number): Range => ({
-  min: Math.ceil(times(min, factor)),
-  max: Math.ceil(times(max, factor)),
-});
-const union = (a: Range, b: Range): Range => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
-const sum = (ranges: readonly Range[]): Range => ranges.reduce(add, NONE);
 
 export function estimateCost(expr: Expr, variables: ReadonlyMap<string, CType>): Range {
   return new Estimator(variables).cost(expr);
@@ -46,11 +28,6 @@ interface Local {
   readonly size: Range | undefined;
   readonly entries: Entries | undefined;
 }
-interface CallEstimate {
-  readonly cost: Range;
-  readonly size?: Range | undefined;
-}
-
 class Estimator {
   readonly #variables: ReadonlyMap<string, CType>;
   readonly #locals = new Map<string, Local[]>();
@@ -242,198 +219,14 @@ class Estimator {
         return { cost: add(argCosts[0]!, union(argCosts[1]!, argCosts[2]!)), size };
       }
     }
-    const own = this.#library(expr, overload) ?? this.#standard(expr, overload) ?? { cost: ONE };
+    if (overload.name === "_+_") {
+      const entries = [this.#entriesOf(expr.args[0]!), this.#entriesOf(expr.args[1]!)];
+      if (entries[0] && entries[1]) this.#entries.set(expr, unionEntries(entries[0], entries[1]));
+    }
+    const own = estimateCall(expr, overload, { of: (one) => this.#size(one), ofItems: (list) => this.#itemSize(list) });
     return { ...own, cost: add(own.cost, sum(argCosts)) };
   }
-
-  /** cel-go's own functions; undefined where the cost is 1. */
-  #standard(expr: Call, { id }: Overload): CallEstimate | undefined {
-    const [first, second] = expr.args;
-    const { target } = expr;
-    const text = (from: Expr, factor = STRING_FACTOR): Range => scale(this.#size(from), factor);
-    switch (id) {
-      case "string_format":
-        return { cost: text(target!) };
-      case "string_to_bytes": {
-        const { min, max } = this.#size(first!);
-        return { cost: text(first!), size: { min, max: max * 4 } };
-      }
-      case "bytes_to_string": {
-        const { min, max } = this.#size(first!);
-        return { cost: text(first!), size: { min: Math.floor(min / 4), max } };
-      }
-      case "strings_quote": {
-        const { min, max } = this.#size(first!);
-        return { cost: text(first!), size: { min: min + 2, max: max * 2 + 2 } };
-      }
-      case "starts_with_string":
-      case "ends_with_string":
-        return { cost: text(first!) };
-      case "in_list":
-        return { cost: this.#size(second!) };
-      case "matches_string":
-        return { cost: this.#regex(target!, first!) };
-      case "contains_string":
-        return { cost: multiply(text(target!), text(first!)) };
-      case "add_string":
-      case "add_bytes":
-      case "add_list": {
-        const size = add(this.#size(first!), this.#size(second!));
-        const entries = [this.#entriesOf(first!), this.#entriesOf(second!)];
-        if (entries[0] && entries[1]) this.#entries.set(expr, unionEntries(entries[0], entries[1]));
-        return { cost: id === "add_list" ? ONE : scale(size, STRING_FACTOR), size };
-      }
-    }
-    if (!/^(?:(?:less|greater)(?:_equals)?_(?:string|bytes)|equals|not_equals)$/.test(id)) return undefined;
-    const most = Math.min(this.#size(first!).max, this.#size(second!).max);
-    return { cost: scale({ min: most > 0 ? 1 : 0, max: most }, STRING_FACTOR) };
-  }
-
-  #regex(text: Expr, pattern: Expr): Range {
-    const once = scale(add(this.#size(text), ONE), STRING_FACTOR);
-    return multiply(once, scale(this.#size(pattern), REGEX_FACTOR));
-  }
-
-  /** Kubernetes' functions. */
-  #library(expr: Call, overload: Overload): CallEstimate | undefined {
-    const { name, id } = overload;
-    const [first, second] = expr.args;
-    const { target } = expr;
-    const text = (from: Expr | undefined, factor = STRING_FACTOR): Range => scale(this.#size(from!), factor);
-    switch (name) {
-      case "check":
-        return { cost: fixed(CHECK_COST) };
-      case "fieldSelector":
-      case "labelSelector": {
-        const length = this.#size(first!);
-        const requirements = scale(scale(length, 0.5), LIST_COST + STRUCT_COST);
-        return { cost: add(add(fixed(LIST_COST), scale(length, STRING_FACTOR)), requirements) };
-      }
-      case "isSorted":
-      case "sum":
-      case "max":
-      case "min":
-      case "indexOf":
-      case "lastIndexOf": {
-        const kind = target!.type!.kind === "list" ? target!.type!.params[0]!.kind : undefined;
-        if (kind === undefined) return { cost: text(target) };
-        const strings = kind === "string" || kind === "bytes";
-        const item = strings ? add(ONE, scale(this.#itemSize(target!), STRING_FACTOR)) : ONE;
-        return { cost: multiply(this.#size(target!), item) };
-      }
-      case "url":
-      case "jsonpatch.escapeKey":
-        return { cost: text(first), size: this.#size(first!) };
-      case "lowerAscii":
-      case "upperAscii":
-      case "substring":
-      case "trim":
-        return { cost: text(target), size: this.#size(target!) };
-      case "replace":
-        return { cost: text(target, 2 * STRING_FACTOR), size: this.#replaced(target!, first!, second!) };
-      case "split": {
-        const limit = second?.kind === "literal" && typeof second.value === "bigint" ? Number(second.value) : undefined;
-        const most = limit === undefined ? this.#size(target!).max : limit < 0 ? Infinity : limit;
-        return { cost: text(target, 2 * STRING_FACTOR), size: { min: 0, max: most } };
-      }
-      case "join": {
-        const items = this.#size(target!);
-        let size = multiply(items, this.#itemSize(target!));
-        if (first) {
-          const separators = { min: Math.max(0, items.min - 1), max: Math.max(0, items.max - 1) };
-          size = add(size, multiply(this.#size(first), separators));
-        }
-        return { cost: scale(size, STRING_FACTOR), size };
-      }
-      case "slice": {
-        const end = wholeOf(second) ?? this.#size(target!).max;
-        return listCost(fixed(Math.max(0, end - (wholeOf(first) ?? 0))));
-      }
-      case "lists.range":
-        return listCost(fixed(wholeOf(first) ?? Infinity));
-      case "reverse":
-        return listCost(this.#size(target!));
-      case "flatten":
-        return listCost(this.#size(target!), first ? (wholeOf(first) ?? Infinity) : 1);
-      case "distinct":
-        return listCost(square(this.#size(target!)), 2);
-      case "sort":
-      case "@sortByAssociatedKeys": {
-        const keys = name === "sort" ? target! : first!;
-        const { kind } = overload.args.at(-1)!.params[0]!;
-        return listCost(square(this.#size(keys)), kind === "string" || kind === "bytes" ? 2 + STRING_FACTOR : 2);
-      }
-      case "sets.contains":
-      case "sets.intersects":
-      case "sets.equivalent": {
-        const pairs = multiply(this.#size(first!), this.#size(second!));
-        return { cost: add(scale(pairs, name === "sets.equivalent" ? 2 : 1), ONE) };
-      }
-      case "find":
-      case "findAll":
-        return { cost: this.#regex(target!, first!), size: { min: 0, max: this.#size(target!).max } };
-      case "ip":
-        return { cost: id === "cidr_ip" ? ONE : text(first) };
-      case "cidr":
-      case "isIP":
-      case "isCIDR":
-      case "quantity":
-      case "isQuantity":
-      case "semver":
-      case "isSemver":
-        return { cost: text(first) };
-      case "ip.isCanonical":
-        return { cost: text(first, 2 * STRING_FACTOR) };
-      case "containsIP":
-      case "containsCIDR": {
-        const bytes = { min: 4, max: 16 };
-        let cost = scale(add(bytes, bytes), STRING_FACTOR);
-        if (name === "containsCIDR") cost = add(add(cost, scale(bytes, STRING_FACTOR)), ONE);
-        return { cost: id.endsWith("_string") ? add(cost, text(first)) : cost };
-      }
-      case "validate":
-        return { cost: scale(text(first), 128 * REGEX_FACTOR) };
-      case "_==_":
-        return this.#libraryEquality(first!, second!);
-    }
-    return undefined;
-  }
-
-  #libraryEquality(a: Expr, b: Expr): CallEstimate | undefined {
-    const [left, right] = [a.type!, b.type!];
-    if (left.kind !== "opaque" || isOptional(left) || left.name !== right.name) return undefined;
-    if (left.name === "kubernetes.NamedFormat") return { cost: scale({ min: 1, max: 64 }, STRING_FACTOR) };
-    return { cost: ONE };
-  }
-
-  /** The size of a text after `replace`. */
-  #replaced(target: Expr, old: Expr, next: Expr): Range {
-    const [text, from, to] = [this.#size(target), this.#size(old), this.#size(next)];
-    const longest =
-      from.min === 0
-        ? times(text.max + 1, to.max) + text.max
-        : to.max <= from.min
-          ? text.max
-          : times(Math.ceil(text.max / from.min), to.max);
-    const shortest =
-      from.max === 0
-        ? times(text.min + 1, to.min) + text.min
-        : from.max <= to.min
-          ? text.min
-          : times(Math.ceil(text.min / from.max), to.min);
-    return { min: shortest, max: longest };
-  }
 }
-
-/** A call that makes a list of `size`, after going through it `factor` times. */
-const listCost = (size: Range, factor = 1): CallEstimate => ({
-  cost: add(scale(size, factor), fixed(1 + LIST_COST)),
-  size,
-});
-const square = (size: Range): Range => multiply(size, size);
-/** A literal int, not below 0. */
-const wholeOf = (expr: Expr | undefined): number | undefined =>
-  expr?.kind === "literal" && typeof expr.value === "bigint" ? Math.max(0, Number(expr.value)) : undefined;
 
 function fieldOf(declared: CType | undefined, field: string): CType | undefined {
   if (!declared) return undefined;
