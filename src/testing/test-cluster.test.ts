@@ -8,6 +8,7 @@ import { systemClock } from "../base/clock.ts";
 import { systemNetwork } from "../base/network.ts";
 import { client } from "../client/api-client.ts";
 import { httpsTransport } from "../client/https-transport.ts";
+import { UnknownKindError } from "../client/object-client.ts";
 import { POD_ANNOTATIONS } from "../simulator/stages/pod.ts";
 import { ClusterUseError } from "./errors.ts";
 import { type Cluster, startCluster } from "./test-cluster.ts";
@@ -144,6 +145,30 @@ test("several clusters live beside each other, each with its own time", async ()
   assert.deepEqual(counts, [1, 2, 3]);
   assert.equal(clusters[1]!.clock.now() - clusters[0]!.clock.now(), 3_600_000);
   await Promise.all(clusters.map((cluster) => cluster.dispose()));
+});
+
+test("custom kinds are known once their definition is there", async () => {
+  await using cluster = await startCluster({ nodes: 0 });
+  const widget = { apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "w" }, spec: { size: 3 } };
+  await assert.rejects(cluster.client.create(widget), UnknownKindError);
+  const versions = [
+    {
+      name: "v1",
+      served: true,
+      storage: true,
+      schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+    },
+  ];
+  await cluster.client.create({
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: "widgets.example.com" },
+    spec: { group: "example.com", scope: "Namespaced", names: { plural: "widgets", kind: "Widget" }, versions },
+  });
+  await cluster.settled();
+  await cluster.client.create(widget);
+  const found = await cluster.client.get({ apiVersion: "example.com/v1", kind: "Widget", name: "w" });
+  assert.deepEqual(found.spec, { size: 3 });
 });
 
 test("other programs reach it over TLS, with a kubeconfig", async () => {
