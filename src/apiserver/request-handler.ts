@@ -103,8 +103,8 @@ function isGone(error: unknown, request: ApiRequest): boolean {
   return error instanceof Error && (error.name === "AbortError" || request.signal.aborted);
 }
 
-function finished({ status, headers: own, body }: Reply, context: RequestContext): Reply {
+function finished(reply: Reply, context: RequestContext): Reply {
   const { auditId, responseHeaders, warnings } = context;
-  const headers = { "audit-id": auditId, "cache-control": "no-cache, private", ...responseHeaders, ...own };
-  return withWarnings({ status, headers, ...(body === undefined ? undefined : { body }) }, warnings);
+  const headers = { "audit-id": auditId, "cache-control": "no-cache, private", ...responseHeaders, ...reply.headers };
+  return withWarnings({ ...reply, headers }, warnings);
 }
