@@ -112,36 +112,33 @@ export function follow(
   const on = (
     kind: KindOrResource<KubeObject>,
     when: Predicate<KubeObject> = always,
-    concern: (object: KubeObject) => void,
+    concerned: (object: KubeObject) => readonly string[],
   ) =>
     informerOf(kind).on({
       add: (object) => {
-        if (when.created?.(object) ?? true) concern(object);
+        if (when.created?.(object) ?? true) for (const key of concerned(object)) enqueue(key);
       },
       update: (old, object) => {
         if (!(when.updated?.(old, object) ?? true)) return;
-        concern(object);
-        // Whoever has lost it must know too.
-        concern(old);
+        // Whoever has lost it must know too; and nobody is told twice.
+        for (const key of new Set([...concerned(object), ...concerned(old)])) enqueue(key);
       },
       delete: (object) => {
-        if (when.deleted?.(object) ?? true) concern(object);
+        if (when.deleted?.(object) ?? true) for (const key of concerned(object)) enqueue(key);
       },
     });
-  on(definition.for, definition.when as Predicate<KubeObject> | undefined, (object) => enqueue(objectKey(object)));
+  on(definition.for, definition.when as Predicate<KubeObject> | undefined, (object) => [objectKey(object)]);
   for (const kind of definition.owns ?? []) {
     informerOf(kind).addIndex(OWNER_INDEX, (object) => [controllerOf(object)?.uid ?? ""]);
     on(kind, undefined, (object) => {
       const controller = controllerOf(object);
-      if (controller?.kind !== own.kind || controller.apiVersion !== apiVersionOf(own)) return;
+      if (controller?.kind !== own.kind || controller.apiVersion !== apiVersionOf(own)) return [];
       const { namespace } = object.metadata ?? {};
-      enqueue(own.namespaced && namespace ? `${namespace}/${controller.name}` : controller.name);
+      return [own.namespaced && namespace ? `${namespace}/${controller.name}` : controller.name];
     });
   }
   for (const { kind, when, concerns } of definition.watches ?? []) {
-    on(kind, when, (object) => {
-      for (const key of concerns(object, view)) enqueue(key);
-    });
+    on(kind, when, (object) => concerns(object, view));
   }
 }
 
