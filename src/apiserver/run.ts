@@ -1,5 +1,4 @@
 import { resourceDefinitions } from "../api/resources/index.ts";
-import { servedResources } from "../api/schema/served-resources.ts";
 import type { Files } from "../base/files.ts";
 import type { FlagValues } from "../base/flags.ts";
 import type { Logger } from "../base/logger.ts";
@@ -10,12 +9,11 @@ import type { AdmissionConfiguration } from "./admission/admission-configuration
 import { prepareAuditing } from "./audit/audit-flags.ts";
 import type { RequestHeaderOptions } from "./authentication/request-header.ts";
 import type { Encryption, EncryptionOptions } from "./encryption/encryption.ts";
-import { featureGates } from "./feature-gates.ts";
 import { checkFixedFlags } from "./fixed-flags.ts";
 import type { ListenOptions, TlsMaterial } from "./http/listener.ts";
 import { type IdentitySettings, identitySettings } from "./identity-flags.ts";
 import type { apiServerFlags } from "./options.ts";
-import { runtimeConfig } from "./runtime-config.ts";
+import { servedApi } from "./served-api.ts";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
 import { followServingFiles, readServingFiles, type ServingFiles } from "./serving-files.ts";
 import { DEFAULT_ETCD_PREFIX, etcdPrefix, type StoreSettings, storeSettings } from "./store-flags.ts";
@@ -159,10 +157,8 @@ async function serverSettings(
     throw new Error("--proxy-client-cert-file and --proxy-client-key-file need each other");
   }
   const maxExpiration = flags["service-account-max-token-expiration"];
-  const features = featureGates(flags["feature-gates"]);
   return {
-    features,
-    serves: runtimeConfig(flags["runtime-config"] ?? [], servedResources(true), features),
+    ...servedApi({ runtimeConfig: flags["runtime-config"], featureGates: flags["feature-gates"] }),
     externalAddress: `${address.includes(":") ? `[${address}]` : address}:${port}`,
     advertise: { address, port },
     security: {

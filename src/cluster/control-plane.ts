@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { UserInfo } from "../api/user.ts";
+import { servedApi } from "../apiserver/served-api.ts";
 import { createApiServer } from "../apiserver/server.ts";
 import { COMPACTION_INTERVAL_MS } from "../apiserver/store-flags.ts";
 import { sleep } from "../base/clock.ts";
@@ -67,6 +68,7 @@ export async function runControlPlane(
       },
     },
     descriptions: () => readDescriptions(files),
+    ...servedApi(record.servedApi ?? {}),
     kubeletClient: {
       certificate: certificates.kubeletClient.certificate,
       key: certificates.kubeletClient.key,

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { ServedApiFlags } from "../apiserver/served-api.ts";
 import type { StorePlace } from "../apiserver/store-flags.ts";
 import { type Files, isNotFound } from "../base/files.ts";
 import { RECORDS } from "./layout.ts";
@@ -18,6 +19,8 @@ export interface ClusterRecord {
   readonly etcd?: EtcdPlace;
   /** How many nodes without machines the control plane plays. Absent: none. */
   readonly simulateNodes?: number;
+  /** Which versions and features of the API are switched on or off. Absent: none. */
+  readonly servedApi?: ServedApiFlags;
   /** The kubeconfig that carries the cluster's context. */
   readonly kubeconfig: string;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { jsonEqual } from "../api/json-equal.ts";
+import type { ServedApiFlags } from "../apiserver/served-api.ts";
 import { sleep } from "../base/clock.ts";
 import type { Machine } from "../base/machine.ts";
 import type { ProcessIdentity } from "../base/processes.ts";
@@ -28,6 +29,8 @@ export interface UpOptions {
   etcd?: EtcdPlace;
   /** Nodes without machines beside the node itself. Absent: as it was, or none. */
   simulateNodes?: number;
+  /** What the API serves. Absent: as it was, or what it serves by default. */
+  servedApi?: ServedApiFlags;
   /** How this program is started: the Node binary and the script. */
   program: readonly [string, string];
   /** This process. */
@@ -157,7 +160,14 @@ async function settle(machine: Machine, options: UpOptions): Promise<ClusterReco
     );
   }
   const simulateNodes = options.simulateNodes ?? present?.simulateNodes;
-  const kept = { ...(etcd ? { etcd } : {}), ...(simulateNodes ? { simulateNodes } : {}) };
+  const servedApiFlags = options.servedApi ?? present?.servedApi;
+  // What can't be used is found out now, not by the control plane.
+  if (servedApiFlags) (await import("../apiserver/served-api.ts")).servedApi(servedApiFlags);
+  const kept = {
+    ...(etcd ? { etcd } : {}),
+    ...(simulateNodes ? { simulateNodes } : {}),
+    ...(servedApiFlags ? { servedApi: servedApiFlags } : {}),
+  };
   return { name: options.name, dataDir, slot, apiPort, onHost, kubeconfig: options.kubeconfig, ...kept };
 }
 
@@ -183,6 +193,11 @@ function refuseChanges(options: UpOptions, record: ClusterRecord): void {
   if (options.etcd && !jsonEqual(options.etcd, record.etcd)) {
     throw new Error(
       `cluster ${record.name} is running with other options of etcd; stop it first: knarr down --name ${record.name}`,
+    );
+  }
+  if (options.servedApi && !jsonEqual(options.servedApi, record.servedApi ?? {})) {
+    throw new Error(
+      `cluster ${record.name} is running with another --runtime-config or --feature-gates; stop it first: knarr down --name ${record.name}`,
     );
   }
   const { apiPort, onHost, simulateNodes = 0 } = record;

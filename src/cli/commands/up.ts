@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import type { ServedApiFlags } from "../../apiserver/served-api.ts";
 import { lineLogger } from "../../base/logger.ts";
 import { down } from "../../cluster/down.ts";
 import { up } from "../../cluster/up.ts";
@@ -16,6 +17,8 @@ interface Flags extends EtcdOptions {
   apiPort?: number;
   onHost?: boolean;
   simulateNodes?: number;
+  runtimeConfig?: string[];
+  featureGates?: string[];
   foreground?: boolean;
 }
 
@@ -28,6 +31,8 @@ export function define(program: Command, context: Context): void {
     .option("--api-port <port>", "the port of the API on loopback and on the nodes' network (default: 6443)", port)
     .option("--on-host", "run the node in the host's own network namespace, as on a server")
     .option("--simulate-nodes <count>", "add so many nodes without machines, whose pods only seem to run", nodeCount)
+    .option("--runtime-config <entries>", "API versions to serve or not: api/beta=true, group/version=true", entries)
+    .option("--feature-gates <entries>", "features to turn on or off: Name=true", entries)
     .option("--foreground", "stay until interrupted, then stop the cluster")
     .action((flags: Flags) => run(flags, context));
 }
@@ -48,6 +53,7 @@ async function run(flags: Flags, context: Context): Promise<void> {
       ...(flags.onHost === undefined ? {} : { onHost: flags.onHost }),
       ...(etcd === undefined ? {} : { etcd }),
       ...(flags.simulateNodes === undefined ? {} : { simulateNodes: flags.simulateNodes }),
+      ...servedApiOf(flags),
       program: context.program,
       pid: context.pid,
       signal: context.stopRequested,
@@ -75,6 +81,14 @@ async function run(flags: Flags, context: Context): Promise<void> {
   });
   await down(machine, logger, { name: flags.name, purge: false, pid: context.pid });
   console.print(`Cluster ${flags.name} is stopped; its data stays.`);
+}
+
+/** Values may be given several times, and with commas. */
+const entries = (value: string, before: string[] = []): string[] => [...before, ...value.split(",")];
+
+function servedApiOf({ runtimeConfig, featureGates }: Flags): { servedApi?: ServedApiFlags } {
+  if (!runtimeConfig && !featureGates) return {};
+  return { servedApi: { ...(runtimeConfig ? { runtimeConfig } : {}), ...(featureGates ? { featureGates } : {}) } };
 }
 
 /** The file that kubectl writes to: the first of $KUBECONFIG, else ~/.kube/config. */
