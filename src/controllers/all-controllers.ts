@@ -10,10 +10,13 @@ import { disruptionController } from "./disruption/controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { endpointSliceMirroringController } from "./endpoints/mirror-controller.ts";
 import { endpointSliceController } from "./endpoints/slice-controller.ts";
+import { ephemeralVolumeController } from "./ephemeral-volume.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
 import { jobController } from "./job/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { nodeLifecycleController } from "./node-lifecycle/controller.ts";
+import { persistentVolumeBinder } from "./persistent-volume-binder/controller.ts";
+import { persistentVolumeExpander } from "./persistent-volume-expander.ts";
 import { podGarbageCollector } from "./pod-garbage-collector.ts";
 import { replicaSetController, replicationControllerController } from "./replica-set/controller.ts";
 import { resourceQuotaController } from "./resource-quota/controller.ts";
@@ -57,6 +60,9 @@ export const allControllers: readonly ControllerDefinition[] = [
   signingController,
   cleanerController,
   serviceCidrController,
+  persistentVolumeBinder,
+  ephemeralVolumeController,
+  persistentVolumeExpander,
   claimProtectionController,
   volumeProtectionController,
   attributesClassProtectionController,

@@ -44,6 +44,16 @@ export const controllerManagerFlags = {
     default: defaultSettings.maxMirroredEndpointsPerSubset,
     description: "addresses of one subset of Endpoints that are mirrored to slices",
   },
+  "concurrent-ephemeralvolume-syncs": {
+    kind: "integer",
+    default: defaultSettings.concurrentEphemeralVolumeSyncs,
+    description: "pods whose ephemeral volumes are looked after at once",
+  },
+  "enable-dynamic-provisioning": {
+    kind: "boolean",
+    default: defaultSettings.dynamicProvisioning,
+    description: "ask the provisioners of storage classes for volumes",
+  },
   "max-endpoints-per-slice": {
     kind: "integer",
     default: defaultSettings.maxEndpointsPerSlice,

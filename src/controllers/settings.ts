@@ -24,9 +24,13 @@ export interface ControllerSettings {
   maxEndpointsPerSlice: number;
   /** Addresses of one subset of an Endpoints object that are mirrored. `--mirroring-max-endpoints-per-subset` */
   maxMirroredEndpointsPerSubset: number;
+  /** Ask the provisioners of storage classes for volumes. `--enable-dynamic-provisioning` */
+  dynamicProvisioning: boolean;
   /** Reconciliations at once. `--concurrent-<kind>-syncs`; the garbage collector's is 20. */
   concurrentSyncs: number;
   concurrentGarbageCollectorSyncs: number;
+  /** `--concurrent-ephemeralvolume-syncs` */
+  concurrentEphemeralVolumeSyncs: number;
 }
 
 /** Upstream's defaults. */
@@ -41,6 +45,8 @@ export const defaultSettings: ControllerSettings = {
   terminatedPodThreshold: 12_500,
   maxEndpointsPerSlice: 100,
   maxMirroredEndpointsPerSubset: 1000,
+  dynamicProvisioning: true,
   concurrentSyncs: 5,
   concurrentGarbageCollectorSyncs: 20,
+  concurrentEphemeralVolumeSyncs: 5,
 };

@@ -3,6 +3,7 @@ import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasse
 import { isNotFound } from "../api/status-error.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../api/types/core.v1.ts";
 import type { VolumeAttributesClass } from "../api/types/storage.v1.ts";
+import { claimKeys } from "./claims-of-pods.ts";
 import { type Controller, type ControllerContext, type ControllerDefinition, keyedController } from "./controller.ts";
 
 /** Keeps claims that are being deleted until no pod uses them any more. */
@@ -105,15 +106,6 @@ function classUsers<T extends KubeObject>(
       });
     },
   };
-}
-
-/** The claims that a pod names, those of its ephemeral volumes included. */
-function claimKeys(pod: Pod): string[] {
-  const { name, namespace } = pod.metadata ?? {};
-  return (pod.spec?.volumes ?? []).flatMap((volume) => {
-    if (volume.persistentVolumeClaim) return [`${namespace}/${volume.persistentVolumeClaim.claimName}`];
-    return volume.ephemeral ? [`${namespace}/${name}-${volume.name}`] : [];
-  });
 }
 
 interface Protection<T> {

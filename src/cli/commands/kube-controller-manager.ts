@@ -61,6 +61,8 @@ export function define(program: Command, context: Context): void {
           nodeMonitorGracePeriodMs: flags["node-monitor-grace-period"],
           nodeStartupGracePeriodMs: flags["node-startup-grace-period"],
           terminatedPodThreshold: flags["terminated-pod-gc-threshold"],
+          concurrentEphemeralVolumeSyncs: flags["concurrent-ephemeralvolume-syncs"],
+          dynamicProvisioning: flags["enable-dynamic-provisioning"],
           maxEndpointsPerSlice: flags["max-endpoints-per-slice"],
           maxMirroredEndpointsPerSubset: flags["mirroring-max-endpoints-per-subset"],
         },
