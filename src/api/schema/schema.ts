@@ -268,7 +268,8 @@ function parseField(name: string, text: string): Field {
   }
   let type = parseType(typeCode!);
   if (type.kind === "list") type = { ...type, listType, keys };
-  else if (type.kind === "map" && atomic !== undefined) type = atomic ? { ...type, atomic } : { ...type, atomic, granular: true };
+  else if (type.kind === "map" && atomic !== undefined)
+    type = atomic ? { ...type, atomic } : { ...type, atomic, granular: true };
   else if (type.kind === "struct" && atomic !== undefined && atomic !== type.atomic) {
     type = withAtomicity(type, atomic);
   }
