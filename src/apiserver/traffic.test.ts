@@ -386,3 +386,58 @@ test("a part of the HTTP/2 clients are told to connect anew", async () => {
   assert.equal(body, "ok");
   await https.server.close(0);
 });
+
+test("a big answer keeps its seats until it is sent, over either protocol, and gives them back", async () => {
+  const https = await httpsServer();
+  await https.server.ready;
+  const path = "/api/v1/namespaces/default/configmaps";
+  const data = { text: "x".repeat(200_000) };
+  await send(https.server, "POST", path, { metadata: { name: "big" }, data });
+  const rule = { verbs: ["list"], apiGroups: [""], resources: ["configmaps"] };
+  const rbac = "/apis/rbac.authorization.k8s.io/v1";
+  await send(https.server, "POST", `${rbac}/clusterroles`, { metadata: { name: "lister" }, rules: [rule] });
+  const subjects = [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "mallory" }];
+  const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "lister" };
+  await send(https.server, "POST", `${rbac}/clusterrolebindings`, { metadata: { name: "lister" }, roleRef, subjects });
+  const { certificatePem: cert, privateKeyPem: key } = https.certificates.user("mallory");
+  const ca = https.certificates.authority.certificatePem;
+  const executing = async () => {
+    const { text } = await send(https.server, "GET", "/metrics");
+    return /current_executing_requests\{priority_level="global-default",[^}]*\} (\d+)/.exec(text)?.[1];
+  };
+  const until = async (count: string) => {
+    for (let round = 0; round < 2000 && (await executing()) !== count; round++) await new Promise(setImmediate);
+    assert.equal(await executing(), count);
+  };
+  const session = connectHttp2(`https://127.0.0.1:${https.port}`, {
+    ca,
+    cert,
+    key,
+    settings: { initialWindowSize: 1000 },
+  });
+  const stream = session.request({ ":path": path });
+  stream.pause();
+  await new Promise((resolve) => stream.once("response", resolve));
+  await until("1");
+  stream.resume();
+  await new Promise((resolve) => stream.once("end", resolve));
+  await until("0");
+  // Who leaves in the middle gives them back as well.
+  const left = session.request({ ":path": path });
+  left.pause();
+  left.on("error", () => {});
+  await new Promise((resolve) => left.once("response", resolve));
+  await until("1");
+  left.destroy();
+  await until("0");
+  session.destroy();
+  await new Promise<void>((resolve, reject) => {
+    httpsRequest({ host: "127.0.0.1", port: https.port, path, ca, cert, key: key!, agent: false }, (response) => {
+      response.resume().once("end", () => resolve());
+    })
+      .on("error", reject)
+      .end();
+  });
+  await until("0");
+  await https.server.close(0);
+});

@@ -16,6 +16,8 @@ export function http2Request(
   if (!target) return undefined;
   const lifetime = new RequestLifetime();
   stream.once("close", () => lifetime.gone());
+  // A client may take back a stream without calling it an error; Node then waits for somebody to read to its end.
+  stream.once("aborted", () => void stream.destroy());
   return {
     method: headers[":method"] ?? "GET",
     url,
