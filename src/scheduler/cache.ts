@@ -3,7 +3,7 @@ import type { Snapshot } from "./framework.ts";
 import { NodeInfo, podInfo } from "./node-info.ts";
 
 /** Where claims, volumes and namespaces are looked up. */
-export type Lookups = Pick<Snapshot, "claim" | "volume" | "namespaceLabels">;
+export type Lookups = Pick<Snapshot, "claim" | "volume" | "volumesFor" | "storageClass" | "namespaceLabels">;
 
 /**
  * Nodes with their pods, including pods that were assigned by this scheduler a moment ago but whose binding has not come

@@ -1,4 +1,5 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../api/types/core.v1.ts";
+import type { StorageClass } from "../api/types/storage.v1.ts";
 import type { NodeInfo, PodInfo } from "./node-info.ts";
 
 /** Why a node, or the whole cluster, does not take a pod. The reasons are shown to users, in upstream's words. */
@@ -15,6 +16,9 @@ export interface Snapshot {
   node(name: string): NodeInfo | undefined;
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
   volume(name: string): PersistentVolume | undefined;
+  /** Volumes that the claim may get: of its class and free, or reserved for it. */
+  volumesFor(claim: PersistentVolumeClaim): readonly PersistentVolume[];
+  storageClass(name: string): StorageClass | undefined;
   namespaceLabels(name: string): Readonly<Record<string, string>>;
 }
 

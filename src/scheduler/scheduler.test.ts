@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodes, pods } from "../api/resource-types.ts";
+import { nodes, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from "../api/resource-types.ts";
 import { conflict } from "../api/status-error.ts";
 import { silentLogger } from "../base/logger.ts";
 import { seededRandom } from "../base/random.ts";
@@ -117,4 +117,88 @@ test("a more important pod makes room for itself", async () => {
   cluster.client.remove(pods, "low", "default");
   await cluster.clock.advance(1000);
   await eventually(() => cluster.nodeOf("high") === "n1");
+});
+
+const delayedClass = (provisioner: string) => ({
+  metadata: { name: "late" },
+  provisioner,
+  volumeBindingMode: "WaitForFirstConsumer",
+});
+const delayedClaim = {
+  metadata: { name: "data", namespace: "default", uid: "claim" },
+  spec: { storageClassName: "late", accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+  status: { phase: "Pending" },
+};
+const localVolume = (name: string, host: string, storage: string) => ({
+  metadata: { name },
+  spec: {
+    storageClassName: "late",
+    accessModes: ["ReadWriteOnce"],
+    capacity: { storage },
+    nodeAffinity: {
+      required: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [host] }] }],
+      },
+    },
+  },
+  status: { phase: "Available" },
+});
+const user = (name = "p") => pod(name, { volumes: [{ name: "v", persistentVolumeClaim: { claimName: "data" } }] });
+const completed = { "pv.kubernetes.io/bind-completed": "yes" };
+
+test("the volume of a claim that waits is chosen with the node, and the pod is bound after the claim", async () => {
+  await using cluster = await start();
+  const { client } = cluster;
+  client.put(storageClasses, delayedClass("kubernetes.io/no-provisioner"));
+  client.put(persistentVolumes, localVolume("far", "b", "1Gi"), localVolume("near", "a", "2Gi"));
+  client.put(persistentVolumeClaims, delayedClaim);
+  client.put(nodes, node("a"));
+  await cluster.clock.advance(100);
+  client.put(pods, user());
+  const chosen = await eventually(() => {
+    const volume = client.peek(persistentVolumes, "near")!;
+    assert.equal(volume.spec?.claimRef?.uid, "claim");
+    return volume;
+  });
+  assert.equal(chosen.metadata?.annotations?.["pv.kubernetes.io/bound-by-controller"], "yes");
+  assert.equal(cluster.nodeOf("p"), undefined);
+  const spec = { ...delayedClaim.spec, volumeName: "near" };
+  const metadata = { ...delayedClaim.metadata, annotations: completed };
+  client.put(persistentVolumeClaims, { ...delayedClaim, metadata, spec });
+  await eventually(() => assert.equal(cluster.nodeOf("p"), "a"));
+});
+
+test("a claim without a volume is given to its provisioner with the node", async () => {
+  await using cluster = await start();
+  const { client } = cluster;
+  client.put(storageClasses, delayedClass("example.com/disk"));
+  client.put(persistentVolumeClaims, delayedClaim);
+  client.put(nodes, node("a"));
+  await cluster.clock.advance(100);
+  client.put(pods, user());
+  const claim = await eventually(() => {
+    const present = client.peek(persistentVolumeClaims, "data", "default")!;
+    assert.equal(present.metadata?.annotations?.["volume.kubernetes.io/selected-node"], "a");
+    return present;
+  });
+  // The provisioner gives up: another node may do.
+  client.put(persistentVolumeClaims, { ...claim, metadata: { ...claim.metadata, annotations: {} } });
+  await eventually(() =>
+    assert.match(cluster.events.join(), /binding volumes: selectedNode annotation reset for PVC "data"/),
+  );
+  assert.equal(cluster.nodeOf("p"), undefined);
+});
+
+test("without a volume in reach a pod waits for one", async () => {
+  await using cluster = await start();
+  const { client } = cluster;
+  client.put(storageClasses, delayedClass("kubernetes.io/no-provisioner"));
+  client.put(persistentVolumes, localVolume("far", "b", "1Gi"));
+  client.put(persistentVolumeClaims, delayedClaim);
+  client.put(nodes, node("a"));
+  await cluster.clock.advance(100);
+  client.put(pods, user());
+  await eventually(() =>
+    assert.match(cluster.events.join(), /1 node\(s\) didn't find available persistent volumes to bind/),
+  );
 });

@@ -11,6 +11,7 @@ import {
   persistentVolumes,
   podDisruptionBudgets,
   pods,
+  storageClasses,
 } from "../api/resource-types.ts";
 import { isNotFound } from "../api/status-error.ts";
 import type { Node, Pod } from "../api/types/core.v1.ts";
@@ -25,8 +26,10 @@ import { Cache } from "./cache.ts";
 import type { ClusterEvent, Plugin } from "./framework.ts";
 import { podInfo } from "./node-info.ts";
 import { defaultPlugins } from "./plugins/index.ts";
+import { type VolumeChoice, volumeChoice } from "./plugins/volume-binding.ts";
 import { planPreemption } from "./preemption.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue.ts";
+import { volumeBinder } from "./volume-binder.ts";
 
 export interface SchedulerOptions {
   client: Client;
@@ -60,11 +63,15 @@ export function scheduler(options: SchedulerOptions): Scheduler {
   const nodeInformer = informers.informer(nodes);
   const claims = informers.informer(persistentVolumeClaims);
   const volumes = informers.informer(persistentVolumes);
+  const classes = informers.informer(storageClasses);
+  const binder = volumeBinder({ client, informers, clock });
   const namespaceInformer = informers.informer(namespaces);
   const budgets = informers.informer(podDisruptionBudgets);
   const cache = new Cache({
     claim: (namespace, claim) => claims.get(`${namespace}/${claim}`),
     volume: (volume) => volumes.get(volume),
+    volumesFor: (claim) => binder.volumesFor(claim),
+    storageClass: (className) => classes.get(className),
     namespaceLabels: (namespace) => namespaceInformer.get(namespace)?.metadata?.labels ?? {},
   });
   const queue = new SchedulingQueue({
@@ -111,9 +118,10 @@ export function scheduler(options: SchedulerOptions): Scheduler {
     delete: (node) => cache.removeNode(node.metadata!.name!),
   });
   const volumeChanged: ClusterEvent = { kind: "volume-changed" };
-  for (const informer of [claims, volumes]) {
-    informer.on({ add: () => queue.notify(volumeChanged), update: () => queue.notify(volumeChanged) });
-  }
+  const onVolume = { add: () => queue.notify(volumeChanged), update: () => queue.notify(volumeChanged) };
+  claims.on(onVolume);
+  volumes.on(onVolume);
+  classes.on(onVolume);
 
   let start = 0;
   const scheduleOne = (entry: QueuedPod, signal: AbortSignal): Promise<void> | undefined => {
@@ -129,13 +137,16 @@ export function scheduler(options: SchedulerOptions): Scheduler {
     const { decision, examined } = decide(info, snapshot, plugins, random, start);
     start = snapshot.nodes.length === 0 ? 0 : (start + examined) % snapshot.nodes.length;
     if (decision.node === undefined) return turnAway(entry, decision);
+    const choice = volumeChoice(info, snapshot.node(decision.node)!, snapshot);
     cache.assume(current, decision.node);
-    return bind(entry, decision.node, signal);
+    if (choice) binder.assume(choice);
+    return bind(entry, decision.node, choice, signal);
   };
 
-  const bind = async (entry: QueuedPod, node: string, signal: AbortSignal) => {
+  const bind = async (entry: QueuedPod, node: string, choice: VolumeChoice | undefined, signal: AbortSignal) => {
     const { namespace, name: podName, uid } = entry.pod.metadata!;
     try {
+      if (choice) await bindVolumes(choice, node, signal);
       await podClient.createSubresource(podName!, namespace, "binding", {
         apiVersion: "v1",
         kind: "Binding",
@@ -152,6 +163,18 @@ export function scheduler(options: SchedulerOptions): Scheduler {
       queue.reject(entry, new Set());
       recorder.event(entry.pod, "Warning", "FailedScheduling", message);
       await report(entry.pod, "SchedulerError", message);
+    }
+  };
+
+  const bindVolumes = async (choice: VolumeChoice, node: string, signal: AbortSignal) => {
+    try {
+      await binder.bind(choice, node, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const message = `running PreBind plugin "VolumeBinding": binding volumes: ${(error as Error).message}`;
+      throw new Error(message, { cause: error });
+    } finally {
+      binder.forget(choice);
     }
   };
 

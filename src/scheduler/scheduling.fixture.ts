@@ -44,6 +44,8 @@ export function snapshot(...placed: [Node, ...Pod[]][]): Snapshot {
     node: (name) => nodes.find((info) => info.node!.metadata!.name === name),
     claim: () => undefined,
     volume: () => undefined,
+    volumesFor: () => [],
+    storageClass: () => undefined,
     namespaceLabels: () => ({}),
   };
 }
