@@ -110,7 +110,7 @@ export function traffic(
     isStarting: () => clock.monotonic() - started < livezGraceMs,
     onFailure: (name, error) => logger.info("a health check failed", { name, error }),
   });
-  const inFlight: InFlight = { reading: 0, mutating: 0, longRunning: 0 };
+  const inFlight: InFlight = { reading: 0, mutating: 0 };
   const listed = new Set<string>();
   const metrics = requestMetrics(registry, catalogue, inFlight, (path) => listed.has(path));
   const watchEvents = resourceMetrics(registry, catalogue);

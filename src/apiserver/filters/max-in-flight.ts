@@ -9,10 +9,10 @@ export const MAX_MUTATING = 200;
 /** What a refused client is told to wait. */
 const RETRY_AFTER_SECONDS = 1;
 
+/** Requests being executed, without long-running ones. */
 export interface InFlight {
   reading: number;
   mutating: number;
-  longRunning: number;
 }
 
 /**
@@ -25,16 +25,12 @@ export function maxInFlight(
   onRefused: (context: RequestContext) => void = () => {},
 ): Filter {
   return async (context, next) => {
-    let kind: keyof InFlight;
-    if (isLongRunning(context.info)) {
-      kind = "longRunning";
-    } else {
-      kind = isReading(context.info) ? "reading" : "mutating";
-      const limit = limits[kind];
-      if (limit > 0 && inFlight[kind] >= limit && !context.user.groups.includes(MASTERS_GROUP)) {
-        onRefused(context);
-        return tooManyRequestsReply(RETRY_AFTER_SECONDS);
-      }
+    if (isLongRunning(context.info)) return next(context);
+    const kind = isReading(context.info) ? "reading" : "mutating";
+    const limit = limits[kind];
+    if (limit > 0 && inFlight[kind] >= limit && !context.user.groups.includes(MASTERS_GROUP)) {
+      onRefused(context);
+      return tooManyRequestsReply(RETRY_AFTER_SECONDS);
     }
     inFlight[kind]++;
     try {

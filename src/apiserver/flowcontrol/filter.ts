@@ -44,19 +44,10 @@ export function priorityAndFairness(options: FairnessOptions): Filter {
     return tooManyRequestsReply(retryAfter.refused(level.name));
   };
 
-  const longRunning: Filter = async (context, next) => {
-    inFlight.longRunning++;
-    try {
-      return await next(context);
-    } finally {
-      inFlight.longRunning--;
-    }
-  };
-
   return async (context, next) => {
     const { info, user, request } = context;
     const isWatch = info.isResource && info.verb === "watch";
-    if (!isWatch && isLongRunning(info)) return longRunning(context, next);
+    if (!isWatch && isLongRunning(info)) return next(context);
     const found = control.classify(info, user);
     const { schema, level, distinguisher } = found;
     const schemaName = schema.metadata?.name ?? "";
@@ -68,7 +59,7 @@ export function priorityAndFairness(options: FairnessOptions): Filter {
     flow.estimatedSeats.observe(seatsOf(work));
     const ticket = level.queueSet.start({ schema: schemaName, distinguisher, info, user, work, metrics: flow });
     const kind = isReading(info) ? "readOnly" : "mutating";
-    const counted = isWatch ? "longRunning" : isReading(info) ? "reading" : "mutating";
+    const counted = kind === "readOnly" ? "reading" : "mutating";
     if (ticket.state === "waiting") {
       const waiting = metrics.kind(kind, "waiting");
       waiting.add(1, clock.monotonic());
