@@ -1,3 +1,4 @@
+import { attachDetachController } from "./attach-detach/controller.ts";
 import { approvingController } from "./certificates/approving-controller.ts";
 import { cleanerController } from "./certificates/cleaner-controller.ts";
 import { signingController } from "./certificates/signing-controller.ts";
@@ -30,6 +31,7 @@ import {
   volumeProtectionController,
 } from "./storage-protection.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
+import { ttlController } from "./ttl.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
 import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status/controller.ts";
 
@@ -49,6 +51,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   statefulSetController,
   cronJobController,
   ttlAfterFinishedController,
+  ttlController,
   garbageCollector,
   nodeLifecycleController,
   taintEvictionController,
@@ -63,6 +66,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   persistentVolumeBinder,
   ephemeralVolumeController,
   persistentVolumeExpander,
+  attachDetachController,
   claimProtectionController,
   volumeProtectionController,
   attributesClassProtectionController,

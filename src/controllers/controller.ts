@@ -26,6 +26,10 @@ export interface ControllerDefinition {
   readonly alias?: string;
   /** The ServiceAccount in kube-system whose rights the controller has. Default: `name`. */
   readonly serviceAccount?: string;
+  /** Acts as the manager itself: what it needs (every Secret) is more than any ServiceAccount's role gives. */
+  readonly asManager?: true;
+  /** `*` leaves it out; only its name turns it on (upstream's ControllersDisabledByDefault). */
+  readonly offByDefault?: true;
   /** Asks for its informers and hangs its handlers on them. */
   create(context: ControllerContext): Controller;
 }

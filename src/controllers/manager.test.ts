@@ -17,7 +17,12 @@ const definition = (name: string, alias: string): ControllerDefinition => ({
   alias,
   create: () => ({ run: async () => {} }),
 });
-const known = [definition("a-controller", "a"), definition("b-controller", "b"), definition("c-controller", "c")];
+const known: ControllerDefinition[] = [
+  definition("a-controller", "a"),
+  definition("b-controller", "b"),
+  definition("c-controller", "c"),
+  { ...definition("off-controller", "off"), offByDefault: true },
+];
 
 suite("--controllers", () => {
   const cases: [string[], string[]][] = [
@@ -35,6 +40,12 @@ suite("--controllers", () => {
       ["-a", "*"],
       ["b-controller", "c-controller"],
     ],
+    [
+      ["*", "off-controller"],
+      ["a-controller", "b-controller", "c-controller", "off-controller"],
+    ],
+    [["off"], ["off-controller"]],
+    [["*", "-off", "-a", "-b"], ["c-controller"]],
     [[], []],
   ];
   for (const [wanted, expected] of cases) {

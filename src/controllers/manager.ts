@@ -66,7 +66,7 @@ export function startControllerManager(options: ControllerManagerOptions): Contr
   };
 }
 
-/** Upstream's rule: a name said outright wins, `*` stands for all others. */
+/** Upstream's rule: a name said outright wins, `*` stands for all others that are on by default. */
 export function selectControllers(
   wanted: readonly string[],
   logger: Logger,
@@ -88,7 +88,7 @@ export function selectControllers(
     const name = resolve(on ? entry : entry.slice(1));
     if (!verdicts.has(name)) verdicts.set(name, on);
   }
-  return known.filter((definition) => verdicts.get(definition.name) ?? star);
+  return known.filter((definition) => verdicts.get(definition.name) ?? (star && !definition.offByDefault));
 }
 
 async function runControllers(
@@ -104,7 +104,8 @@ async function runControllers(
   const informers = informerFactory({ client, clock, random, logger });
   const settings = { ...defaultSettings, ...options.settings };
   const controllers = definitions.map((definition) => {
-    const own = options.clientFor?.(definition.serviceAccount ?? definition.name) ?? client;
+    const account = definition.serviceAccount ?? definition.name;
+    const own = definition.asManager ? client : (options.clientFor?.(account) ?? client);
     return definition.create({
       client: own,
       informers,

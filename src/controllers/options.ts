@@ -8,7 +8,7 @@ export const controllerManagerFlags = {
   controllers: {
     kind: "list",
     default: ["*"],
-    description: "which to run: * for all, NAME to add one, -NAME to leave one out",
+    description: "which to run: * for all that are on by default, NAME to add one, -NAME to leave one out",
   },
   "root-ca-file": { kind: "string", description: "the authority that every namespace's kube-root-ca.crt holds (PEM)" },
   "cluster-signing-cert-file": { kind: "string", description: "the authority that signs certificates (PEM)" },
@@ -48,6 +48,11 @@ export const controllerManagerFlags = {
     kind: "integer",
     default: defaultSettings.concurrentEphemeralVolumeSyncs,
     description: "pods whose ephemeral volumes are looked after at once",
+  },
+  "disable-force-detach-on-timeout": {
+    kind: "boolean",
+    default: !defaultSettings.forceDetachOnTimeout,
+    description: "never take volumes from nodes that have them mounted, however long they are silent",
   },
   "enable-dynamic-provisioning": {
     kind: "boolean",
