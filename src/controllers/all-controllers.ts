@@ -13,6 +13,7 @@ import { endpointSliceMirroringController } from "./endpoints/mirror-controller.
 import { endpointSliceController } from "./endpoints/slice-controller.ts";
 import { ephemeralVolumeController } from "./ephemeral-volume.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
+import { horizontalPodAutoscalerController } from "./horizontal-pod-autoscaler/controller.ts";
 import { jobController } from "./job/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { nodeLifecycleController } from "./node-lifecycle/controller.ts";
@@ -57,6 +58,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   taintEvictionController,
   podGarbageCollector,
   disruptionController,
+  horizontalPodAutoscalerController,
   resourceQuotaController,
   clusterRoleAggregationController,
   approvingController,

@@ -54,6 +54,31 @@ export const controllerManagerFlags = {
     default: !defaultSettings.forceDetachOnTimeout,
     description: "never take volumes from nodes that have them mounted, however long they are silent",
   },
+  "horizontal-pod-autoscaler-sync-period": {
+    kind: "duration",
+    default: defaultSettings.autoscalerSyncPeriodMs,
+    description: "how often each autoscaler is looked at",
+  },
+  "horizontal-pod-autoscaler-downscale-stabilization": {
+    kind: "duration",
+    default: defaultSettings.autoscalerDownscaleStabilizationMs,
+    description: "autoscalers leave no fewer replicas than were asked for within so long",
+  },
+  "horizontal-pod-autoscaler-tolerance": {
+    kind: "number",
+    default: defaultSettings.autoscalerTolerance,
+    description: "the share that usage may be off its target before an autoscaler acts",
+  },
+  "horizontal-pod-autoscaler-cpu-initialization-period": {
+    kind: "duration",
+    default: defaultSettings.autoscalerCpuInitializationPeriodMs,
+    description: "so long after its start a pod's CPU counts only while the pod is ready",
+  },
+  "horizontal-pod-autoscaler-initial-readiness-delay": {
+    kind: "duration",
+    default: defaultSettings.autoscalerInitialReadinessDelayMs,
+    description: "a pod that is unready within so long of its start was never ready",
+  },
   "enable-dynamic-provisioning": {
     kind: "boolean",
     default: defaultSettings.dynamicProvisioning,

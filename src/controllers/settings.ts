@@ -24,8 +24,20 @@ export interface ControllerSettings {
   maxEndpointsPerSlice: number;
   /** Addresses of one subset of an Endpoints object that are mirrored. `--mirroring-max-endpoints-per-subset` */
   maxMirroredEndpointsPerSubset: number;
+  /** How often each autoscaler is looked at. `--horizontal-pod-autoscaler-sync-period` */
+  autoscalerSyncPeriodMs: number;
+  /** No fewer replicas than were asked for within so long. `--horizontal-pod-autoscaler-downscale-stabilization` */
+  autoscalerDownscaleStabilizationMs: number;
+  /** The share that usage may be off its target without a change. `--horizontal-pod-autoscaler-tolerance` */
+  autoscalerTolerance: number;
+  /** So long after its start a pod's CPU counts only while ready. `--horizontal-pod-autoscaler-cpu-initialization-period` */
+  autoscalerCpuInitializationPeriodMs: number;
+  /** Unready within so long of its start: never ready. `--horizontal-pod-autoscaler-initial-readiness-delay` */
+  autoscalerInitialReadinessDelayMs: number;
   /** Ask the provisioners of storage classes for volumes. `--enable-dynamic-provisioning` */
   dynamicProvisioning: boolean;
+  /** Take volumes from nodes that are not healthy after 6 minutes. `--disable-force-detach-on-timeout` turns it off. */
+  forceDetachOnTimeout: boolean;
   /** Reconciliations at once. `--concurrent-<kind>-syncs`; the garbage collector's is 20. */
   concurrentSyncs: number;
   concurrentGarbageCollectorSyncs: number;
@@ -45,7 +57,13 @@ export const defaultSettings: ControllerSettings = {
   terminatedPodThreshold: 12_500,
   maxEndpointsPerSlice: 100,
   maxMirroredEndpointsPerSubset: 1000,
+  autoscalerSyncPeriodMs: 15_000,
+  autoscalerDownscaleStabilizationMs: 300_000,
+  autoscalerTolerance: 0.1,
+  autoscalerCpuInitializationPeriodMs: 300_000,
+  autoscalerInitialReadinessDelayMs: 30_000,
   dynamicProvisioning: true,
+  forceDetachOnTimeout: true,
   concurrentSyncs: 5,
   concurrentGarbageCollectorSyncs: 20,
   concurrentEphemeralVolumeSyncs: 5,
