@@ -1,5 +1,6 @@
 import { createPrivateKey } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import { publicKeysFromPem, signingKey, type TokenKey, tokenKey } from "../base/jwt.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import { type MetricsRegistry, metricsRegistry } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
@@ -28,7 +29,6 @@ import { escalationCheck } from "./rbac/escalation.ts";
 import { PolicyIndex } from "./rbac/policy-index.ts";
 import { issuerDocuments, type StaticDocument } from "./tokens/discovery.ts";
 import { tokenIssuer } from "./tokens/issuer.ts";
-import { publicKeysFromPem, signingKey, type TokenKey, tokenKey } from "./tokens/jwt.ts";
 import { selfSubjectReviewResource, tokenReviewResource } from "./tokens/reviews.ts";
 import { tokenRequests } from "./tokens/token-request.ts";
 import type { VirtualResource } from "./virtual-resource.ts";

@@ -8,12 +8,12 @@ import {
   persistentVolumes,
   pods,
 } from "../../api/resource-types.ts";
+import { nodeNameOf } from "../../api/service-account-user.ts";
 import { notFound } from "../../api/status-error.ts";
 import type { TokenRequest } from "../../api/types/authentication.v1.ts";
 import type { CertificateSigningRequest } from "../../api/types/certificates.v1.ts";
 import type { Node, PersistentVolumeClaim, Pod } from "../../api/types/core.v1.ts";
 import type { ResourceSlice } from "../../api/types/resource.v1.ts";
-import { nodeNameOf } from "../authentication/service-account-user.ts";
 import { claimsOf } from "../authorization/pod-references.ts";
 import type { Authorizer } from "../authorization.ts";
 import type { Lookup } from "../lookup.ts";

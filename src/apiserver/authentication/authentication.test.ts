@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { secrets } from "../../api/resource-types.ts";
+import { nodeNameOf, parseServiceAccountUserName } from "../../api/service-account-user.ts";
 import { StatusError } from "../../api/status-error.ts";
 import { virtualClock } from "../../base/virtual-clock.ts";
 import { issue, newAuthority } from "../../base/x509.ts";
@@ -8,7 +9,6 @@ import { memoryLookup } from "../lookup.fixture.ts";
 import { bearerAuthenticator, type TokenAuthenticator, tokenUnion } from "./bearer.ts";
 import { bootstrapTokenAuthenticator } from "./bootstrap-token.ts";
 import { certificateAuthenticator } from "./certificate.ts";
-import { nodeNameOf, parseServiceAccountUserName } from "./service-account-user.ts";
 import { ANONYMOUS, authenticatorUnion } from "./union.ts";
 
 const clock = virtualClock();

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
+import { EXTRA } from "../../api/service-account-user.ts";
 import type { UserInfo } from "../../api/user.ts";
 import type { Clock } from "../../base/clock.ts";
 import { parseCertificate } from "../../base/x509.ts";
 import type { Authenticator } from "../authentication.ts";
 import { rejection } from "./rejection.ts";
-import { EXTRA } from "./service-account-user.ts";
 
 /** The subject attribute that holds a user's uid, as upstream reads it since AllowParsingUserUIDFromCertAuth. */
 const UID_ATTRIBUTE = "1.3.6.1.4.1.57683.2";

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
 import { test } from "node:test";
 import { secrets, serviceAccounts } from "../../api/resource-types.ts";
+import { LEGACY_ISSUER } from "../../api/service-account-claims.ts";
+import { publicKeysFromPem, signingKey, signToken, tokenKey } from "../../base/jwt.ts";
 import { silentLogger } from "../../base/logger.ts";
 import { virtualClock } from "../../base/virtual-clock.ts";
 import { issue, newAuthority } from "../../base/x509.ts";
 import { memoryLookup } from "../lookup.fixture.ts";
 import { SIGNING_KEY } from "../server.fixture.ts";
-import { LEGACY_ISSUER } from "../tokens/claims.ts";
-import { publicKeysFromPem, signingKey, signToken, tokenKey } from "../tokens/jwt.ts";
 import { legacyTokenUse } from "./legacy-token-use.ts";
 import { serviceAccountTokenAuthenticator } from "./service-account-token.ts";
 

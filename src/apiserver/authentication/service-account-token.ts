@@ -1,19 +1,19 @@
 import { timingSafeEqual } from "node:crypto";
 import type { KubeObject, ResourceType } from "../../api/object.ts";
 import { nodes, pods, secrets, serviceAccounts } from "../../api/resource-types.ts";
-import type { Secret } from "../../api/types/core.v1.ts";
-import type { UserInfo } from "../../api/user.ts";
-import type { Clock } from "../../base/clock.ts";
-import type { Lookup } from "../lookup.ts";
-import { type Claims, LEGACY_ISSUER, type LegacyClaims, type ObjectClaim } from "../tokens/claims.ts";
-import { isSigned, parseToken, type TokenKey } from "../tokens/jwt.ts";
-import type { TokenAuthenticator, TokenUser } from "./bearer.ts";
+import { type Claims, LEGACY_ISSUER, type LegacyClaims, type ObjectClaim } from "../../api/service-account-claims.ts";
 import {
   EXTRA,
   parseServiceAccountUserName,
   serviceAccountGroups,
   serviceAccountUserName,
-} from "./service-account-user.ts";
+} from "../../api/service-account-user.ts";
+import type { Secret } from "../../api/types/core.v1.ts";
+import type { UserInfo } from "../../api/user.ts";
+import type { Clock } from "../../base/clock.ts";
+import { isSigned, parseToken, type TokenKey } from "../../base/jwt.ts";
+import type { Lookup } from "../lookup.ts";
+import type { TokenAuthenticator, TokenUser } from "./bearer.ts";
 
 /** Clocks may differ by this much, and an object being deleted vouches for its tokens this long. */
 const LEEWAY_MS = 60_000;

@@ -6,9 +6,9 @@ import {
   resourceSlices,
   volumeAttachments,
 } from "../../api/resource-types.ts";
+import { nodeNameOf } from "../../api/service-account-user.ts";
 import type { Pod } from "../../api/types/core.v1.ts";
 import type { PolicyRule } from "../../api/types/rbac.v1.ts";
-import { nodeNameOf } from "../authentication/service-account-user.ts";
 import type { AuthorizationAttributes, AuthorizationDecision } from "../authorization.ts";
 import type { Lookup } from "../lookup.ts";
 import { claimsOf, configMapsOf, resourceClaimsOf, secretsOf, volumeSecretsOf } from "./pod-references.ts";

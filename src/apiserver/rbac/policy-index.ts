@@ -1,8 +1,8 @@
 import { type KubeObject, type ResourceType, splitKey } from "../../api/object.ts";
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from "../../api/resource-types.ts";
+import { serviceAccountUserName } from "../../api/service-account-user.ts";
 import type { ClusterRole, PolicyRule, Role, RoleBinding, RoleRef, Subject } from "../../api/types/rbac.v1.ts";
 import type { UserInfo } from "../../api/user.ts";
-import { serviceAccountUserName } from "../authentication/service-account-user.ts";
 import type { Follower, Following, Lookup } from "../lookup.ts";
 
 /**

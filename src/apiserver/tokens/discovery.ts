@@ -1,4 +1,4 @@
-import type { TokenKey } from "./jwt.ts";
+import type { TokenKey } from "../../base/jwt.ts";
 
 /** A document that is served as it is. */
 export interface StaticDocument {

@@ -1,8 +1,8 @@
+import type { Claims, ObjectClaim } from "../../api/service-account-claims.ts";
+import { serviceAccountUserName } from "../../api/service-account-user.ts";
 import type { Clock } from "../../base/clock.ts";
+import { type SigningKey, signToken } from "../../base/jwt.ts";
 import type { Random } from "../../base/random.ts";
-import { serviceAccountUserName } from "../authentication/service-account-user.ts";
-import type { Claims, ObjectClaim } from "./claims.ts";
-import { type SigningKey, signToken } from "./jwt.ts";
 
 /** Signs ServiceAccount tokens. */
 export interface TokenIssuer {

@@ -1,13 +1,13 @@
 import { type KubeObject, parseApiVersion, type ResourceType } from "../../api/object.ts";
 import type { FieldError } from "../../api/resource-definition.ts";
 import { nodes, pods, secrets, serviceAccounts } from "../../api/resource-types.ts";
+import type { ObjectClaim } from "../../api/service-account-claims.ts";
 import { badRequest, conflict, invalid, notFound } from "../../api/status-error.ts";
 import type { TokenRequest } from "../../api/types/authentication.v1.ts";
 import type { Clock } from "../../base/clock.ts";
 import { time } from "../../client/timestamps.ts";
 import type { Lookup } from "../lookup.ts";
 import type { VirtualResource } from "../virtual-resource.ts";
-import type { ObjectClaim } from "./claims.ts";
 import type { IssueRequest, TokenIssuer } from "./issuer.ts";
 
 const GROUP = "authentication.k8s.io";

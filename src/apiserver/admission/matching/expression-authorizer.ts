@@ -1,6 +1,6 @@
 import type { CelAuthorizer, CelResourceCheck } from "../../../api/cel/cel.ts";
+import { serviceAccountGroups, serviceAccountUserName } from "../../../api/service-account-user.ts";
 import type { UserInfo } from "../../../api/user.ts";
-import { serviceAccountGroups, serviceAccountUserName } from "../../authentication/service-account-user.ts";
 import { AUTHENTICATED_GROUP } from "../../authentication/union.ts";
 import type { Authorizer } from "../../authorization.ts";
 import type { AdmissionAttributes } from "../admission.ts";

@@ -1,10 +1,10 @@
 import type { FieldError } from "../../../api/resource-definition.ts";
 import { at } from "../../../api/resources/field-errors.ts";
 import type { Clock } from "../../../base/clock.ts";
+import { parseToken } from "../../../base/jwt.ts";
 import type { Logger } from "../../../base/logger.ts";
 import type { Network } from "../../../base/network.ts";
 import { problemsError } from "../../configuration/shape.ts";
-import { parseToken } from "../../tokens/jwt.ts";
 import type { TokenAuthenticator, TokenUser } from "../bearer.ts";
 import { type ClaimMapper, claimMapper } from "./claim-mapping.ts";
 import type { AuthenticationConfiguration, JwtAuthenticatorConfiguration } from "./configuration.ts";

@@ -1,8 +1,8 @@
 import type { CelProgram } from "../../../api/cel/cel.ts";
 import type { FieldError } from "../../../api/resource-definition.ts";
 import { at, child, invalid } from "../../../api/resources/field-errors.ts";
+import { EXTRA } from "../../../api/service-account-user.ts";
 import type { UserInfo } from "../../../api/user.ts";
-import { EXTRA } from "../service-account-user.ts";
 import type { ClaimMapping, JwtAuthenticatorConfiguration } from "./configuration.ts";
 
 type Claims = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
-import type { ParsedToken } from "../../tokens/jwt.ts";
+import type { ParsedToken } from "../../../base/jwt.ts";
 
 /** The algorithms of RFC 7518 that upstream accepts of an OIDC issuer: asymmetric ones only. */
 const ALGORITHMS: Readonly<Record<string, { type: "rsa" | "ec"; digest: string; pss?: true; curve?: string }>> = {

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from "../../../base/clock.ts";
+import { type ParsedToken, parseToken } from "../../../base/jwt.ts";
 import type { Logger } from "../../../base/logger.ts";
-import { type ParsedToken, parseToken } from "../../tokens/jwt.ts";
 import type { DocumentFetcher } from "./document.ts";
 import { type IssuerKey, readKeySet, verifies } from "./signature.ts";
 

@@ -1,4 +1,4 @@
-import type { UserInfo } from "../../api/user.ts";
+import type { UserInfo } from "./user.ts";
 
 const PREFIX = "system:serviceaccount:";
 
