@@ -146,7 +146,10 @@ export async function runControlPlane(
             clock,
             random,
             rootCa: certificates.authority,
-            settings: { clusterSigning: { certificate: certificates.authority, key: authorityKey } },
+            settings: {
+              clusterSigning: { certificate: certificates.authority, key: authorityKey },
+              serviceAccountPrivateKey: serviceAccountKey,
+            },
             asUser,
             logger: logger("kube-controller-manager"),
           },

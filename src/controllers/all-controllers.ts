@@ -24,6 +24,7 @@ import { replicaSetController, replicationControllerController } from "./replica
 import { resourceQuotaController } from "./resource-quota/controller.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { serviceAccountTokenController } from "./service-account-tokens/token-controller.ts";
 import { serviceCidrController } from "./service-cidr.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
 import {
@@ -39,6 +40,7 @@ import { validatingAdmissionPolicyStatusController } from "./validating-admissio
 /** Every controller there is, by upstream's names. */
 export const allControllers: readonly ControllerDefinition[] = [
   serviceAccountController,
+  serviceAccountTokenController,
   rootCaPublisher,
   namespaceController,
   endpointsController,

@@ -11,6 +11,15 @@ export const controllerManagerFlags = {
     description: "which to run: * for all that are on by default, NAME to add one, -NAME to leave one out",
   },
   "root-ca-file": { kind: "string", description: "the authority that every namespace's kube-root-ca.crt holds (PEM)" },
+  "service-account-private-key-file": {
+    kind: "string",
+    description: "the key that signs the ServiceAccount tokens in Secrets (PEM)",
+  },
+  "legacy-service-account-token-clean-up-period": {
+    kind: "duration",
+    default: defaultSettings.legacyTokenCleanUpPeriodMs,
+    description: "how long automatic tokens in Secrets are kept that nobody uses",
+  },
   "cluster-signing-cert-file": { kind: "string", description: "the authority that signs certificates (PEM)" },
   "cluster-signing-key-file": { kind: "string", description: "its private key (PEM)" },
   "cluster-signing-duration": {

@@ -2,6 +2,10 @@
 export interface ControllerSettings {
   /** The cluster's authority as PEM, for kube-root-ca.crt; absent: the publisher does not run. `--root-ca-file` */
   rootCa?: string;
+  /** Signs the tokens in Secrets, as PEM; absent: such Secrets are not filled. `--service-account-private-key-file` */
+  serviceAccountPrivateKey?: string;
+  /** Automatic tokens in Secrets that nobody used for so long are taken away. `--legacy-service-account-token-clean-up-period` */
+  legacyTokenCleanUpPeriodMs: number;
   /** The authority that signs certificates, as PEM; absent: none are signed. `--cluster-signing-cert-file`, `-key-file` */
   clusterSigning?: { readonly certificate: string; readonly key: string };
   /** The longest that a signed certificate holds. `--cluster-signing-duration` */
@@ -47,6 +51,7 @@ export interface ControllerSettings {
 
 /** Upstream's defaults. */
 export const defaultSettings: ControllerSettings = {
+  legacyTokenCleanUpPeriodMs: 365 * 86_400_000,
   clusterSigningDurationMs: 365 * 86_400_000,
   nodeMonitorGracePeriodMs: 50_000,
   nodeStartupGracePeriodMs: 60_000,

@@ -28,6 +28,10 @@ export function define(program: Command, context: Context): void {
       const { server, ca, serverName, insecureSkipTlsVerify } = kubeconfig.connection;
       const base = httpsTransport({ network, clock, server, ca, serverName, insecureSkipTlsVerify });
       const rootCaFile = flags["root-ca-file"];
+      const tokenKeyFile = flags["service-account-private-key-file"];
+      if (!(flags["legacy-service-account-token-clean-up-period"] > 0)) {
+        throw new UserError("--legacy-service-account-token-clean-up-period must be positive");
+      }
       const [signingCertificate, signingKey] = [flags["cluster-signing-cert-file"], flags["cluster-signing-key-file"]];
       if (!signingCertificate !== !signingKey) {
         throw new UserError("--cluster-signing-cert-file and --cluster-signing-key-file need each other");
@@ -57,6 +61,8 @@ export function define(program: Command, context: Context): void {
                 },
               }
             : {}),
+          ...(tokenKeyFile ? { serviceAccountPrivateKey: await files.readFile(tokenKeyFile, "utf8") } : {}),
+          legacyTokenCleanUpPeriodMs: flags["legacy-service-account-token-clean-up-period"],
           clusterSigningDurationMs: flags["cluster-signing-duration"],
           nodeMonitorGracePeriodMs: flags["node-monitor-grace-period"],
           nodeStartupGracePeriodMs: flags["node-startup-grace-period"],
