@@ -1,7 +1,7 @@
 import { applyPatch, type Operation } from "rfc6902";
 import { parseFieldSelector } from "../api/field-selector.ts";
 import { jsonEqual } from "../api/json-equal.ts";
-import { parseLabelSelector } from "../api/label-selector.ts";
+import { parseLabelSelector, selectorOf } from "../api/label-selector.ts";
 import { apiVersionOf, type KubeList, type KubeObject, type ResourceType, type UnknownObject } from "../api/object.ts";
 import * as resourceTypes from "../api/resource-types.ts";
 import {
@@ -12,7 +12,7 @@ import {
   pathNotFound,
   resourceExpired,
 } from "../api/status-error.ts";
-import type { ObjectMeta, Status } from "../api/types/meta.v1.ts";
+import type { LabelSelector, ObjectMeta, Status } from "../api/types/meta.v1.ts";
 import type { Clock } from "../base/clock.ts";
 import { nameSuffix, seededRandom } from "../base/random.ts";
 import { virtualClock } from "../base/virtual-clock.ts";
@@ -44,6 +44,8 @@ export interface FakeClient extends Client {
   all<T extends KubeObject>(type: ResourceType<T>, namespace?: string): T[];
   /** Called before each request; what it throws is the answer. */
   intercept(hook: (action: FakeAction) => void): () => void;
+  /** Answers `raw` requests for paths that discovery does not know: what it returns, unless that is undefined. */
+  answerRaw(answer: (path: string) => unknown): () => void;
   /** Ends all watches, as a server does on restart; with `forget` the history is lost too: resuming gives 410. */
   cutWatches(options?: { forget?: boolean }): void;
   /** Sends a bookmark to all watches. */
@@ -82,6 +84,7 @@ export function fakeClient(
   const stored = new Map<string, Stored>();
   const actions: FakeAction[] = [];
   const hooks = new Set<(action: FakeAction) => void>();
+  const answers = new Set<(path: string) => unknown>();
   const watchers = new Set<{ wake(): void; cut: boolean; bookmarks: number }>();
   let history: Happening[] = [];
   let forgotten = 0;
@@ -293,8 +296,10 @@ export function fakeClient(
       },
       async getSubresource<R>(name: string, namespace: string | undefined, subresource: string) {
         await record("get", name, namespace, { subresource });
-        if (subresource !== "status") throw notFound(type, `${name}/${subresource}`);
-        return find(type, name, namespace).object as R;
+        const { object } = find(type, name, namespace);
+        if (subresource === "status") return object as R;
+        if (subresource === "scale" && isScalable(object)) return scaleOf(object) as R;
+        throw notFound(type, `${name}/${subresource}`);
       },
       async createSubresource<R>(name: string, namespace: string | undefined, subresource: string, body: unknown) {
         await record("create", name, namespace, { subresource, body });
@@ -312,6 +317,13 @@ export function fakeClient(
         // The approval of a signing request is a part of its status.
         if (subresource === "status" || subresource === "approval") {
           return replace(type, object, body as UnknownObject, true) as R;
+        }
+        if (subresource === "scale" && isScalable(object)) {
+          const { metadata, spec } = body as UnknownObject & { spec: { replicas?: number } };
+          const { resourceVersion = object.metadata.resourceVersion } = metadata ?? {};
+          const next = { ...object, metadata: { ...object.metadata, resourceVersion } };
+          const scaled = { ...next, spec: { ...(object.spec as object), replicas: spec.replicas ?? 0 } };
+          return scaleOf(replace(type, object, scaled, false)) as R;
         }
         if (subresource === "finalize") {
           const { finalizers } = (body as { spec: { finalizers?: string[] } }).spec;
@@ -362,6 +374,10 @@ export function fakeClient(
     resource,
     async raw<R>(path: string) {
       await act({ verb: "get", resource: path });
+      for (const answer of answers) {
+        const found = answer(path);
+        if (found !== undefined) return found as R;
+      }
       return discovery(served, path) as R;
     },
     actions,
@@ -399,6 +415,10 @@ export function fakeClient(
     intercept(hook) {
       hooks.add(hook);
       return () => void hooks.delete(hook);
+    },
+    answerRaw(answer) {
+      answers.add(answer);
+      return () => void answers.delete(answer);
     },
     cutWatches({ forget } = {}) {
       if (forget) {
@@ -448,6 +468,29 @@ function freeze(value: unknown): void {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
   Object.freeze(value);
   for (const part of Object.values(value)) freeze(part);
+}
+
+interface Scalable {
+  spec: { replicas?: number; selector?: LabelSelector };
+  status?: { replicas?: number };
+}
+const isScalable = (object: object): object is UnknownObject & Scalable =>
+  (object as Partial<Scalable>).spec?.replicas !== undefined;
+
+/** The scale of an object that has replicas, as autoscaling/v1 writes it. */
+function scaleOf(object: UnknownObject): UnknownObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata ?? {};
+  const { spec, status } = object as UnknownObject & Scalable;
+  return {
+    apiVersion: "autoscaling/v1",
+    kind: "Scale",
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: spec.replicas },
+    status: {
+      replicas: status?.replicas ?? 0,
+      ...(spec.selector ? { selector: selectorOf(spec.selector).toString() } : {}),
+    },
+  };
 }
 
 function fieldOf(object: UnknownObject, path: string): string {

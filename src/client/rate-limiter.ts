@@ -22,6 +22,11 @@ export function exponentialPerItem<K>(baseMs: number, maxMs: number): RateLimite
   };
 }
 
+/** Always the same wait, for what is to be looked at at its own pace, whether that fails or not. */
+export function fixedInterval<K>(intervalMs: number): RateLimiter<K> {
+  return { delay: () => intervalMs, forget() {}, failures: () => 0 };
+}
+
 /** One bucket for all keys: `burst` at once, then `perSecond`. */
 export function overallBucket<K>(clock: Clock, perSecond: number, burst: number): RateLimiter<K> {
   let tokens = burst;

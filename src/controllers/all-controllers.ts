@@ -24,6 +24,7 @@ import { replicaSetController, replicationControllerController } from "./replica
 import { resourceQuotaController } from "./resource-quota/controller.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { legacyTokenCleaner } from "./service-account-tokens/legacy-token-cleaner.ts";
 import { serviceAccountTokenController } from "./service-account-tokens/token-controller.ts";
 import { serviceCidrController } from "./service-cidr.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
@@ -41,6 +42,7 @@ import { validatingAdmissionPolicyStatusController } from "./validating-admissio
 export const allControllers: readonly ControllerDefinition[] = [
   serviceAccountController,
   serviceAccountTokenController,
+  legacyTokenCleaner,
   rootCaPublisher,
   namespaceController,
   endpointsController,

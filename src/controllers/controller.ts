@@ -6,6 +6,7 @@ import { type ReconcileResult, runControllerLoop } from "../client/controller-lo
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer.ts";
 import { workQueue } from "../client/rate-limited-queue.ts";
+import type { RateLimiter } from "../client/rate-limiter.ts";
 import type { WorkQueue } from "../client/work-queue.ts";
 import type { ControllerSettings } from "./settings.ts";
 
@@ -56,6 +57,8 @@ export interface KeyedControllerOptions {
   workers?: number;
   reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | undefined>;
   maxRetries?: number;
+  /** How long a key waits that failed, or was added with a rate limit. Default: the queue's. */
+  rateLimiter?: RateLimiter<string>;
 }
 
 /** A queue and the controller that works on it. */
@@ -64,7 +67,7 @@ export function keyedController(
   options: KeyedControllerOptions,
 ): Controller & { queue: WorkQueue } {
   const { clock, logger } = context;
-  const queue = workQueue({ clock });
+  const queue = workQueue({ clock, ...(options.rateLimiter ? { rateLimiter: options.rateLimiter } : {}) });
   return {
     queue,
     run: (signal) =>
