@@ -1,7 +1,7 @@
+import { containersOf } from "../../api/pod-references.ts";
 import { pods } from "../../api/resource-types.ts";
 import { at, child, notSupported } from "../../api/resources/field-errors.ts";
 import type { Pod, PodSpec } from "../../api/types/core.v1.ts";
-import { containersOf } from "../authorization/pod-references.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";
 import { concerns, refusal, stored, written } from "./refusal.ts";
 

@@ -1,5 +1,5 @@
+import { configMapsOf, secretsOf } from "../../api/pod-references.ts";
 import type { Pod, Volume } from "../../api/types/core.v1.ts";
-import { configMapsOf, secretsOf } from "../authorization/pod-references.ts";
 
 const MIRROR = "kubernetes.io/config.mirror";
 

@@ -1,5 +1,6 @@
 import { semanticEqual } from "../../api/json-equal.ts";
 import type { KubeObject } from "../../api/object.ts";
+import { claimsOf } from "../../api/pod-references.ts";
 import {
   certificateSigningRequests,
   csiDrivers,
@@ -14,7 +15,6 @@ import type { TokenRequest } from "../../api/types/authentication.v1.ts";
 import type { CertificateSigningRequest } from "../../api/types/certificates.v1.ts";
 import type { Node, PersistentVolumeClaim, Pod } from "../../api/types/core.v1.ts";
 import type { ResourceSlice } from "../../api/types/resource.v1.ts";
-import { claimsOf } from "../authorization/pod-references.ts";
 import type { Authorizer } from "../authorization.ts";
 import type { Lookup } from "../lookup.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";

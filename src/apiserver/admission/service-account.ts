@@ -1,8 +1,8 @@
+import { containersOf, secretsOf } from "../../api/pod-references.ts";
 import { pods, serviceAccounts } from "../../api/resource-types.ts";
 import type { Container, Pod, ServiceAccount, Volume } from "../../api/types/core.v1.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { nameSuffix, type Random } from "../../base/random.ts";
-import { containersOf, secretsOf } from "../authorization/pod-references.ts";
 import type { Lookup } from "../lookup.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";
 import { mountableSecretProblem } from "./mountable-secrets.ts";

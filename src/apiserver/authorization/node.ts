@@ -1,4 +1,5 @@
 import { parseFieldSelector } from "../../api/field-selector.ts";
+import { claimsOf, configMapsOf, resourceClaimsOf, secretsOf, volumeSecretsOf } from "../../api/pod-references.ts";
 import {
   persistentVolumeClaims,
   persistentVolumes,
@@ -11,7 +12,6 @@ import type { Pod } from "../../api/types/core.v1.ts";
 import type { PolicyRule } from "../../api/types/rbac.v1.ts";
 import type { AuthorizationAttributes, AuthorizationDecision } from "../authorization.ts";
 import type { Lookup } from "../lookup.ts";
-import { claimsOf, configMapsOf, resourceClaimsOf, secretsOf, volumeSecretsOf } from "./pod-references.ts";
 import { ruleAllows } from "./policy-rule.ts";
 import type { ResolvingAuthorizer } from "./union.ts";
 

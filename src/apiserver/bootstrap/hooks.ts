@@ -14,6 +14,7 @@ import {
   SWEEP_PERIOD_MS,
 } from "./identity-lease.ts";
 import { leaveKubernetesService, reconcileKubernetesService } from "./kubernetes-service.ts";
+import { publishTokenTracking } from "./legacy-token-tracking.ts";
 import { masterLeases } from "./master-leases.ts";
 import { defaultServiceCidr } from "./service-cidr.ts";
 import { ensurePriorityClasses, ensureSystemNamespaces } from "./system-objects.ts";
@@ -52,6 +53,11 @@ export function bootstrapHooks(options: BootstrapOptions): PostStartHook[] {
         const { bootstrapPolicy } = await import("../rbac/bootstrap-policy.ts");
         await reconcileBootstrapPolicy(admin, bootstrapPolicy());
       },
+    },
+    {
+      name: "start-legacy-token-tracking-controller",
+      after: [NAMESPACES],
+      run: (admin) => publishTokenTracking(admin, clock),
     },
     { name: "scheduling/bootstrap-system-priority-classes", run: ensurePriorityClasses },
     repeated(SERVICE_CIDR, [], SERVICE_PERIOD_MS, serviceCidr, options),

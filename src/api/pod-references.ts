@@ -1,4 +1,4 @@
-import type { Container, PersistentVolume, Pod, Volume } from "../../api/types/core.v1.ts";
+import type { Container, PersistentVolume, Pod, Volume } from "./types/core.v1.ts";
 
 const named = (names: readonly (string | undefined)[]): Set<string> =>
   new Set(names.filter((name): name is string => Boolean(name)));
