@@ -1,4 +1,6 @@
 import { attachDetachController } from "./attach-detach/controller.ts";
+import { bootstrapSigner } from "./bootstrap-tokens/signer.ts";
+import { tokenCleaner } from "./bootstrap-tokens/token-cleaner.ts";
 import { approvingController } from "./certificates/approving-controller.ts";
 import { cleanerController } from "./certificates/cleaner-controller.ts";
 import { signingController } from "./certificates/signing-controller.ts";
@@ -43,6 +45,8 @@ export const allControllers: readonly ControllerDefinition[] = [
   serviceAccountController,
   serviceAccountTokenController,
   legacyTokenCleaner,
+  bootstrapSigner,
+  tokenCleaner,
   rootCaPublisher,
   namespaceController,
   endpointsController,
