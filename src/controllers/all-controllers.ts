@@ -18,6 +18,7 @@ import { garbageCollector } from "./garbage-collector/controller.ts";
 import { horizontalPodAutoscalerController } from "./horizontal-pod-autoscaler/controller.ts";
 import { jobController } from "./job/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
+import { nodeIpamController } from "./node-ipam/controller.ts";
 import { nodeLifecycleController } from "./node-lifecycle/controller.ts";
 import { persistentVolumeBinder } from "./persistent-volume-binder/controller.ts";
 import { persistentVolumeExpander } from "./persistent-volume-expander.ts";
@@ -62,6 +63,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   ttlAfterFinishedController,
   ttlController,
   garbageCollector,
+  nodeIpamController,
   nodeLifecycleController,
   taintEvictionController,
   podGarbageCollector,

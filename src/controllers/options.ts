@@ -20,6 +20,24 @@ export const controllerManagerFlags = {
     default: defaultSettings.legacyTokenCleanUpPeriodMs,
     description: "how long automatic tokens in Secrets are kept that nobody uses",
   },
+  "allocate-node-cidrs": {
+    kind: "boolean",
+    default: false,
+    description: "give each node a block of pod addresses of its own",
+  },
+  "cluster-cidr": {
+    kind: "list",
+    default: [],
+    description: "where the blocks are from: a range, or one of each family",
+  },
+  "node-cidr-mask-size": { kind: "integer", description: "the size of a block (default: 24 for IPv4, 64 for IPv6)" },
+  "node-cidr-mask-size-ipv4": { kind: "integer", description: "the size of an IPv4 block, in dual-stack clusters too" },
+  "node-cidr-mask-size-ipv6": { kind: "integer", description: "the size of an IPv6 block, in dual-stack clusters too" },
+  "service-cluster-ip-range": {
+    kind: "list",
+    default: [],
+    description: "the addresses of Services, which are in no block",
+  },
   "cluster-signing-cert-file": { kind: "string", description: "the authority that signs certificates (PEM)" },
   "cluster-signing-key-file": { kind: "string", description: "its private key (PEM)" },
   "cluster-signing-duration": {

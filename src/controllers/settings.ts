@@ -1,3 +1,6 @@
+import type { IpRange } from "../base/ip-range.ts";
+import type { NodeRange } from "./node-ipam/ranges.ts";
+
 /** What upstream's kube-controller-manager has flags for. */
 export interface ControllerSettings {
   /** The cluster's authority as PEM, for kube-root-ca.crt; absent: the publisher does not run. `--root-ca-file` */
@@ -8,6 +11,11 @@ export interface ControllerSettings {
   legacyTokenCleanUpPeriodMs: number;
   /** The authority that signs certificates, as PEM; absent: none are signed. `--cluster-signing-cert-file`, `-key-file` */
   clusterSigning?: { readonly certificate: string; readonly key: string };
+  /**
+   * Where nodes get their pod addresses from, beside those of Services; absent: they get none.
+   * `--allocate-node-cidrs`, `--cluster-cidr`, `--node-cidr-mask-size`, `-ipv4`, `-ipv6`, `--service-cluster-ip-range`
+   */
+  nodeCidrs?: { readonly ranges: readonly NodeRange[]; readonly serviceRanges: readonly IpRange[] };
   /** The longest that a signed certificate holds. `--cluster-signing-duration` */
   clusterSigningDurationMs: number;
   /** How long a node may be silent before it counts as lost. `--node-monitor-grace-period` */

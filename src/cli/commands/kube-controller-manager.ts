@@ -1,5 +1,7 @@
 import { hostname } from "node:os";
 import type { Command } from "commander";
+import type { FlagValues } from "../../base/flags.ts";
+import { parseRange } from "../../base/ip-range.ts";
 import { client as apiClient } from "../../client/api-client.ts";
 import { httpsTransport } from "../../client/https-transport.ts";
 import { kubeconfigTransport } from "../../client/kubeconfig.ts";
@@ -7,7 +9,9 @@ import { leaderElectionSettings } from "../../client/leader-election-flags.ts";
 import { serviceAccountTransport } from "../../client/service-account-transport.ts";
 import type { Transport } from "../../client/transport.ts";
 import { startControllerManager } from "../../controllers/manager.ts";
+import { nodeRanges } from "../../controllers/node-ipam/ranges.ts";
 import { controllerManagerFlags } from "../../controllers/options.ts";
+import type { ControllerSettings } from "../../controllers/settings.ts";
 import { defineComponent } from "../component.ts";
 import { UserError } from "../console.ts";
 import type { Context } from "../context.ts";
@@ -63,6 +67,7 @@ export function define(program: Command, context: Context): void {
             : {}),
           ...(tokenKeyFile ? { serviceAccountPrivateKey: await files.readFile(tokenKeyFile, "utf8") } : {}),
           legacyTokenCleanUpPeriodMs: flags["legacy-service-account-token-clean-up-period"],
+          ...(flags["allocate-node-cidrs"] ? { nodeCidrs: nodeCidrs(flags) } : {}),
           clusterSigningDurationMs: flags["cluster-signing-duration"],
           nodeMonitorGracePeriodMs: flags["node-monitor-grace-period"],
           nodeStartupGracePeriodMs: flags["node-startup-grace-period"],
@@ -93,4 +98,20 @@ export function define(program: Command, context: Context): void {
       }
     },
   });
+}
+
+function nodeCidrs(flags: FlagValues<typeof controllerManagerFlags>): NonNullable<ControllerSettings["nodeCidrs"]> {
+  try {
+    return {
+      ranges: nodeRanges({
+        clusterCidrs: flags["cluster-cidr"],
+        size: flags["node-cidr-mask-size"],
+        sizeIpv4: flags["node-cidr-mask-size-ipv4"],
+        sizeIpv6: flags["node-cidr-mask-size-ipv6"],
+      }),
+      serviceRanges: flags["service-cluster-ip-range"].map(parseRange),
+    };
+  } catch (error) {
+    throw new UserError((error as Error).message);
+  }
 }
