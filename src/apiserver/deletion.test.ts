@@ -148,6 +148,23 @@ test("a namespace is marked, emptied by its controller, and gone with its last f
   assert.equal((await call("GET", "/api/v1/namespaces/team")).status, 404);
 });
 
+test("an evicted pod tells why it goes, and the version that is asked for must be the newest", async () => {
+  await makePod("why", { node: "n" });
+  const { json: pod } = await call("GET", `${PODS}/why`);
+  const evict = (resourceVersion: string) =>
+    call("POST", `${PODS}/why/eviction`, {
+      metadata: { name: "why", namespace: "default" },
+      deleteOptions: { preconditions: { resourceVersion } },
+    });
+  assert.equal((await evict("1")).status, 409);
+  assert.equal((await evict(pod.metadata!.resourceVersion!)).status, 201);
+  const { json: leaving } = await call("GET", `${PODS}/why`);
+  const { conditions } = leaving["status"] as unknown as { conditions: Record<string, string>[] };
+  const { type, status, reason } = conditions.find((condition) => condition["type"] === "DisruptionTarget")!;
+  assert.deepEqual([type, status, reason], ["DisruptionTarget", "True", "EvictionByEvictionAPI"]);
+  assert.ok(leaving.metadata!.deletionTimestamp);
+});
+
 test("an eviction asks the disruption budget", async () => {
   const budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
   const { json: pod } = await makePod("e", { node: "n" }).then((json) => ({ json }));

@@ -1,3 +1,4 @@
+import { jsonEqual } from "../api/json-equal.ts";
 import { selectorOf } from "../api/label-selector.ts";
 import type { KubeObject, ResourceType, UnknownObject } from "../api/object.ts";
 import { podDisruptionBudgets, pods } from "../api/resource-types.ts";
@@ -9,6 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import { cloneJson } from "../base/clone.ts";
 import type { Lookup } from "./lookup.ts";
 import { timestamp } from "./registry/deletion.ts";
+import { checkDeletePreconditions } from "./registry/precondition.ts";
 import type { Registry } from "./registry.ts";
 import type { VirtualRequest, VirtualResource } from "./virtual-resource.ts";
 
@@ -53,10 +55,45 @@ export function evictionResource(options: {
           deleteOptions.preconditions ??= { uid: present.metadata?.uid };
         }
       }
+      if (!request.dryRun) await markEvicted(pod(), name, namespace, deleteOptions, clock.now());
       await pod().delete(name, namespace, deleteOptions, deleteRequest(request, deleteOptions));
       return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
     },
   };
+}
+
+/**
+ * Tells in the pod why it is about to go (KEP-3329), for a Job's failure policy among others. A resource version that
+ * the caller asks for is checked here, and replaced by the one that the mark leaves.
+ */
+async function markEvicted(
+  registry: Registry,
+  name: string,
+  namespace: string,
+  options: DeleteOptions,
+  now: number,
+): Promise<void> {
+  const { preconditions } = options;
+  const marked = await registry.mutate(name, namespace, (current) => {
+    const { metadata, status } = current as unknown as Pod;
+    checkDeletePreconditions(registry.subject, current, preconditions);
+    const type = "DisruptionTarget";
+    const present = status?.conditions?.find((condition) => condition.type === type);
+    const condition = {
+      type,
+      status: "True",
+      reason: "EvictionByEvictionAPI",
+      message: "Eviction API: evicting",
+      lastTransitionTime: present?.status === "True" ? present.lastTransitionTime : timestamp(now),
+      ...(metadata?.generation === undefined ? {} : { observedGeneration: metadata.generation }),
+    };
+    if (jsonEqual(present, condition)) return undefined;
+    const others = (status?.conditions ?? []).filter((other) => other.type !== type);
+    return { ...current, status: { ...status, conditions: [...others, condition] } };
+  });
+  if (preconditions?.resourceVersion !== undefined) {
+    options.preconditions = { ...preconditions, resourceVersion: String(marked.revision) };
+  }
 }
 
 function deleteRequest({ user, dryRun = false, warn }: VirtualRequest, options: DeleteOptions) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changed, checkCreate, checkUpdate, updateErrors } from "../validation.fixture.ts";
 import { cronProblem } from "./cron-format.ts";
+import { job as jobDefinition } from "./job.ts";
 
 const template = { spec: { restartPolicy: "Never", containers: [{ name: "a", image: "busybox" }] } };
 const job = { metadata: { name: "j", namespace: "ns", uid: "u-1", resourceVersion: "1" }, spec: { template } };
@@ -174,4 +175,17 @@ test("schedules", () => {
     "a * * * *",
   ];
   for (const schedule of bad) assert.notEqual(cronProblem(schedule), undefined, schedule);
+});
+
+test("a failure policy's pattern of a condition is about its being true, unless it says otherwise", () => {
+  const defaulted = (status?: string) => {
+    const rules = [
+      { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", ...(status ? { status } : {}) }] },
+    ];
+    const one = { spec: { template: { spec: { containers: [] } }, podFailurePolicy: { rules } } };
+    jobDefinition.defaults!(one as never);
+    return one.spec.podFailurePolicy.rules[0]!.onPodConditions;
+  };
+  assert.deepEqual(defaulted(), [{ type: "DisruptionTarget", status: "True" }]);
+  assert.deepEqual(defaulted("False"), [{ type: "DisruptionTarget", status: "False" }]);
 });

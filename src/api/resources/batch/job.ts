@@ -62,6 +62,9 @@ export const job = define<Job>({
 export function defaultJobSpec(spec: JobSpec): void {
   spec.template ??= {};
   defaultPodTemplate(spec.template);
+  for (const { onPodConditions } of spec.podFailurePolicy?.rules ?? []) {
+    for (const pattern of onPodConditions ?? []) pattern.status ||= "True";
+  }
 }
 
 /** Unless the selector is the user's own, a job selects its pods by its uid, and its template carries the labels. */
