@@ -47,7 +47,7 @@ function create(context: ControllerContext): Controller {
   for (const service of nodeCidrs.serviceRanges) for (const pool of pools) pool.occupy(service);
 
   /** Chosen for nodes, but not yet seen on them. */
-  const reserved = new Map<string, readonly string[]>();
+  const reserved = new Map<string, { readonly blocks: readonly string[]; written: boolean }>();
   /** Nodes for which there was no block. */
   const waiting = new Set<string>();
   const occupy = (blocks: readonly IpRange[]) => {
@@ -58,9 +58,9 @@ function create(context: ControllerContext): Controller {
     if (blocks.length > 0) for (const name of waiting) controller.queue.add(name);
   };
   const unreserve = (name: string) => {
-    const blocks = reserved.get(name);
+    const reservation = reserved.get(name);
     reserved.delete(name);
-    if (blocks) release(blocks.map(parseRange));
+    if (reservation) release(reservation.blocks.map(parseRange));
   };
   const seen = (node: Node) => {
     const name = node.metadata?.name ?? "";
@@ -106,21 +106,25 @@ function create(context: ControllerContext): Controller {
   async function reconcile(name: string, signal: AbortSignal): Promise<undefined> {
     const node = informer.get(name);
     if (!node || hasBlocks(node) || node.metadata?.deletionTimestamp) return undefined;
-    let blocks = reserved.get(name);
-    if (!blocks) {
-      blocks = choose();
+    let reservation = reserved.get(name);
+    if (reservation?.written) return undefined; // the copy of the node lags behind
+    if (!reservation) {
+      const blocks = choose();
       if (!blocks) {
         waiting.add(name);
         events.say(node, "Normal", "CIDRNotAvailable", `Node ${name} status is now: CIDRNotAvailable`);
         return undefined;
       }
-      reserved.set(name, blocks);
+      reservation = { blocks, written: false };
+      reserved.set(name, reservation);
       occupy(blocks.map(parseRange));
     }
     waiting.delete(name);
+    const { blocks } = reservation;
     const patch = { metadata: { uid: node.metadata?.uid }, spec: { podCIDR: blocks[0], podCIDRs: blocks } };
     try {
       await resource.patch(name, undefined, "strategic", patch, { signal });
+      reservation.written = true;
       logger.info("a node got its pod addresses", { node: name, blocks: blocks.join(",") });
     } catch (error) {
       // Without an answer it may have been done: then the same blocks are tried again.
