@@ -81,6 +81,8 @@ function create(context: ControllerContext): Controller {
       // First taken, then given back: what stays the same is free at no time.
       occupy(blocksOf(node));
       release(blocksOf(old));
+      // Another node of the same name: what was written was written on the first.
+      if (old.metadata?.uid !== node.metadata?.uid) unreserve(node.metadata?.name ?? "");
       seen(node);
     },
     delete(node) {
