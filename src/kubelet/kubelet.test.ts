@@ -519,6 +519,22 @@ describe("probes", () => {
     await until("ready", () => condition(pod(), "Ready")?.status === "True");
     assert.equal(condition(pod(), "example.com/green")?.status, "True");
   });
+
+  test("why a pod is evicted is not the kubelet's to take back", async (t) => {
+    const fixture = await kubeletFixture(t);
+    const { api, createPod, pod, runtime, until } = fixture;
+    createPod({ restartPolicy: "Never" });
+    await running(fixture);
+    const current = pod();
+    const target = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" };
+    await api.resource(pods).updateStatus({
+      ...current,
+      status: { ...current.status, conditions: [...(current.status?.conditions ?? []), target] },
+    });
+    runtime.exit("app", 137);
+    await until("failed", () => phase(pod()) === "Failed");
+    assert.equal(condition(pod(), "DisruptionTarget")?.reason, "EvictionByEvictionAPI");
+  });
 });
 
 describe("lifecycle hooks", () => {

@@ -235,6 +235,8 @@ function merge(old: PodStatus, reported: PodStatus, status: PodStatus, now: numb
 /** `own`, and the conditions in `reported` that are not the kubelet's to write. */
 function withOthers(own: readonly PodCondition[], reported: PodStatus): PodCondition[] {
   const mine = own.filter(({ type }) => OWNED_CONDITIONS.includes(type));
-  const others = (reported.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.includes(type));
+  // Why a pod is to go may have been told by the kubelet or by whoever evicts it.
+  const shared = (type: string) => type === "DisruptionTarget" && !mine.some((one) => one.type === type);
+  const others = (reported.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.includes(type) || shared(type));
   return [...mine, ...others];
 }
