@@ -8,6 +8,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { NODE_FLAGS } from "../src/cluster/up.ts";
 import { bundle } from "./apiserver/bundle.ts";
 import { createFigures } from "./apiserver/create.ts";
 import { getFigures } from "./apiserver/get.ts";
@@ -61,12 +62,12 @@ try {
   await rm(programs, { recursive: true });
 }
 
-/** What the server holds with many pods in it: at rest, and after it has listed and sent them. */
+/** What the server holds with many pods in it, with Node's flags in a cluster: at rest, and after it has sent them. */
 async function memoryFigures(): Promise<Figure[]> {
-  const empty = await knarrServer(programs);
+  const empty = await knarrServer(programs, {}, NODE_FLAGS);
   const before = await resident(empty);
   await empty.process.stop();
-  const full = await knarrServer(programs, { pods: PODS });
+  const full = await knarrServer(programs, { pods: PODS }, NODE_FLAGS);
   const list = async (query: string) => {
     const connection = await Http1Connection.open(full.port, full.user);
     const { status } = await connection.send(http1Request("GET", `/api/v1/pods${query}`));

@@ -95,22 +95,17 @@ function container(name: string): object {
     name,
     image: `registry.example.com/team/${name}:1.27.3`,
     command: ["/bin/server", "--listen=:8080", "--log-level=info"],
-    ports: [{ name: "http", containerPort: 8080, protocol: "TCP" }],
-    env: [
-      { name: "POD_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } },
-      { name: "DATABASE_URL", valueFrom: { secretKeyRef: { name: "database", key: "url" } } },
-    ],
+    env: [{ name: "POD_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } }],
     resources: { limits: { cpu: "500m", memory: "256Mi" }, requests: { cpu: "100m", memory: "128Mi" } },
     volumeMounts: [{ name: "kube-api-access-x7k2p", readOnly: true, mountPath: "/var/run/secrets/kubernetes.io/x" }],
     readinessProbe: {
-      httpGet: { path: "/ready", port: "http", scheme: "HTTP" },
+      httpGet: { path: "/ready", port: 8080, scheme: "HTTP" },
       timeoutSeconds: 1,
       periodSeconds: 10,
       successThreshold: 1,
       failureThreshold: 3,
     },
     terminationMessagePath: "/dev/termination-log",
-    terminationMessagePolicy: "File",
     imagePullPolicy: "IfNotPresent",
   };
 }
@@ -124,8 +119,8 @@ function containerStatus(name: string): object {
     ready: true,
     restartCount: 0,
     image: `registry.example.com/team/${name}:1.27.3`,
-    imageID: `registry.example.com/team/${name}@sha256:${digest}`,
-    containerID: `containerd://${digest}`,
+    imageID: `sha256:${digest}`,
+    containerID: `containerd://${digest.slice(0, 32)}`,
     started: true,
   };
 }

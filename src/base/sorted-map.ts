@@ -146,6 +146,8 @@ export function compareBytes(a: string, b: string): number {
 
 /** The end of the range of all strings that start with `prefix`; undefined where nothing lies behind it. */
 export function prefixEnd(prefix: string): string | undefined {
+  const unit = prefix.charCodeAt(prefix.length - 1);
+  if (unit < 0xd7ff) return prefix.slice(0, -1) + String.fromCharCode(unit + 1);
   const points = Array.from(prefix, (character) => character.codePointAt(0)!);
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
     if (last < 0x10ffff) return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);

@@ -51,7 +51,7 @@ const END_POLL_MS = 100;
  * How Node is told to run a cluster's processes: small, as they idle most of the time, but with room for 4 MB of garbage at
  * once instead of 1, which takes 70 ms off a start. See docs/decisions/processes-of-a-cluster.md for the figures.
  */
-const NODE_FLAGS = ["--min-semi-space-size=4", "--optimize-for-size"];
+export const NODE_FLAGS = ["--min-semi-space-size=4", "--optimize-for-size"];
 /** What must fit on the disk for a start to make sense: a store, its log and the certificates. */
 const SPACE_NEEDED_BYTES = 1024 * 1024;
 

@@ -107,10 +107,14 @@ function combine(
 ): FieldSet {
   if (isEmpty(a)) return a;
   if (isEmpty(b)) return loners ? a : EMPTY;
+  /** Made when something is to be left out or changed; taking it out of a copy would make a slow object. */
   let result: Record<string, FieldSet> | undefined;
   for (const element in a) {
-    if (element === ".") continue;
     const left = a[element]!;
+    if (element === ".") {
+      if (result) result[element] = left;
+      continue;
+    }
     const right = childOf(b, element);
     let kept: FieldSet | undefined = left;
     if (right === undefined) kept = loners ? left : undefined;
@@ -120,12 +124,19 @@ function combine(
       const member = keep(isMember(left), isMember(right));
       if (member !== isMember(left) || keptChildren !== children) kept = node(member, keptChildren);
     }
-    if (kept === left) continue;
-    result ??= { ...a };
-    if (kept === undefined) delete result[element];
-    else result[element] = kept;
+    if (kept !== left) result ??= elementsBefore(a, element);
+    if (result && kept !== undefined) result[element] = kept;
   }
   return result ?? a;
+}
+
+function elementsBefore(set: FieldSet, end: string): Record<string, FieldSet> {
+  const result: Record<string, FieldSet> = {};
+  for (const element in set) {
+    if (element === end) break;
+    result[element] = set[element]!;
+  }
+  return result;
 }
 
 /** Whether both have the same members. */
