@@ -4,18 +4,22 @@ import { type ApiRequest, isChunks, isStream, parseTarget, type Reply } from "./
 import { withRepeatedHeaders } from "./repeated-headers.ts";
 import { type PeerIdentity, RequestLifetime } from "./request-lifetime.ts";
 
-/** Makes a request of an HTTP/2 stream. Undefined where its target is malformed. */
+/** Makes a request of an HTTP/2 stream; `onReset` is called where the client breaks it off. Undefined where its target is malformed. */
 export function http2Request(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders & { ":method"?: string; ":path"?: string; ":authority"?: string },
   raw: readonly string[],
   peer: PeerIdentity,
+  onReset: () => void,
 ): (ApiRequest & { lifetime: RequestLifetime }) | undefined {
   const url = headers[":path"] ?? "/";
   const target = parseTarget(url);
   if (!target) return undefined;
   const lifetime = new RequestLifetime();
-  stream.once("close", () => lifetime.gone());
+  stream.once("close", () => {
+    lifetime.gone();
+    if (stream.aborted) onReset();
+  });
   // A client may take back a stream without calling it an error; Node then waits for somebody to read to its end.
   stream.once("aborted", () => void stream.destroy());
   return {

@@ -13,6 +13,7 @@ import { http2Request, writeHttp2 } from "./http2-front.ts";
 import { peerIdentities } from "./peer-identity.ts";
 import { namedContexts, secureContext } from "./secure-contexts.ts";
 import { statusReply } from "./status-reply.ts";
+import { RESET_LIMITS, type ResetLimits, resetObserver } from "./stream-resets.ts";
 import type { TlsVersion } from "./tls-settings.ts";
 
 /** As Go's server: the headers of one request together. */
@@ -56,6 +57,8 @@ export interface ListenOptions extends TlsMaterial {
   ciphers?: string;
   /** Default: MAX_CONCURRENT_STREAMS. */
   maxStreams?: number;
+  /** Default: RESET_LIMITS. */
+  resets?: ResetLimits;
 }
 
 export interface Listener {
@@ -78,7 +81,8 @@ export async function listen(
   }: { network: Network; clock: Clock; logger: Logger; onHandshakeError?: () => void },
 ): Promise<Listener> {
   let peerOf = peerIdentities(options);
-  const { minVersion = "TLSv1.2", ciphers, maxStreams = MAX_CONCURRENT_STREAMS } = options;
+  const { minVersion = "TLSv1.2", ciphers, maxStreams = MAX_CONCURRENT_STREAMS, resets = RESET_LIMITS } = options;
+  const onReset = resetObserver(resets, { clock, logger });
   const secured = (material: TlsMaterial) => ({
     ...secureContext(material),
     minVersion,
@@ -93,6 +97,8 @@ export async function listen(
     SNICallback: (name, done) => done(null, named(name)),
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxSessionMemory: SESSION_MEMORY_MB,
+    streamResetBurst: resets.burst,
+    streamResetRate: resets.perSecond,
     settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: MAX_HEADER_BYTES },
     ...({
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -140,7 +146,9 @@ export async function listen(
     headers: Parameters<typeof http2Request>[1],
     raw: readonly string[],
   ) => {
-    const request = http2Request(stream, headers, raw, peerOf(stream.session!.socket as unknown as TLSSocket));
+    const session = stream.session!;
+    const peer = peerOf(session.socket as unknown as TLSSocket);
+    const request = http2Request(stream, headers, raw, peer, () => onReset(session));
     const reply = await answer(handler, request);
     try {
       await writeHttp2(stream, reply, headers[":method"] ?? "GET");
