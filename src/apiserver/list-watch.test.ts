@@ -42,10 +42,12 @@ test("selectors choose, and unknown ones are refused", async () => {
     names(await list("/api/v1/configmaps?labelSelector=app+notin+(odd)&fieldSelector=metadata.name%3Da")),
     ["one/a", "two/a"],
   );
-  assert.deepEqual(names(await list("/api/v1/configmaps?fieldSelector=metadata.namespace!%3Done,metadata.name!%3Da")), [
-    "two/b",
-    "two/c",
-  ]);
+  // Beside those of the test there are the server's own.
+  const others = names(await list("/api/v1/configmaps?fieldSelector=metadata.namespace!%3Done,metadata.name!%3Da"));
+  assert.deepEqual(
+    others.filter((name) => !name.startsWith("kube-system/")),
+    ["two/b", "two/c"],
+  );
   const unknown = await list("/api/v1/configmaps?fieldSelector=data.x%3Dy");
   assert.equal(unknown.status, 400);
   assert.match(unknown.json.message!, /is not a known field selector: only "metadata.name", "metadata.namespace"/);

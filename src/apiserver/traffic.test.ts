@@ -173,20 +173,22 @@ test("health checks can be looked at one by one, excluded, and are measured", as
 test("requests are counted under upstream's verbs and scopes", async () => {
   const server = testServer();
   await server.ready;
-  const maps = "/api/v1/namespaces/default/configmaps";
-  await send(server, "POST", maps, { metadata: { name: "a" } });
-  await send(server, "GET", `${maps}/a`);
-  await send(server, "GET", maps);
+  // Nobody else writes pod templates: the counts are those of this test.
+  const templates = "/api/v1/namespaces/default/podtemplates";
+  const template = { spec: { containers: [{ name: "c", image: "i" }] } };
+  await send(server, "POST", templates, { metadata: { name: "a" }, template });
+  await send(server, "GET", `${templates}/a`);
+  await send(server, "GET", templates);
   const apply = { "content-type": "application/apply-patch+yaml" };
-  const applied = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } };
-  await send(server, "PATCH", `${maps}/a?fieldManager=t`, JSON.stringify(applied), { headers: apply });
-  await send(server, "DELETE", maps);
+  const applied = { apiVersion: "v1", kind: "PodTemplate", metadata: { name: "a", labels: { l: "v" } } };
+  await send(server, "PATCH", `${templates}/a?fieldManager=t`, JSON.stringify(applied), { headers: apply });
+  await send(server, "DELETE", templates);
   await send(server, "GET", "/livez");
   await send(server, "GET", "/secret/path");
   const text = (await send(server, "GET", "/metrics")).text;
   const count = (verb: string, scope: string, code: number) =>
     new RegExp(
-      `apiserver_request_total\\{verb="${verb}",dry_run="",group="",version="v1",resource="configmaps",subresource="",scope="${scope}",component="apiserver",code="${code}"\\} 1\\n`,
+      `apiserver_request_total\\{verb="${verb}",dry_run="",group="",version="v1",resource="podtemplates",subresource="",scope="${scope}",component="apiserver",code="${code}"\\} 1\\n`,
     );
   for (const [verb, scope, code] of [
     ["POST", "resource", 201],

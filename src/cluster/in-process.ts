@@ -145,6 +145,10 @@ export function inProcess(options: InProcessOptions): InProcess {
           asUser: (user, userAgent) => clientOf(user, userAgent, "kube-controller-manager"),
           logger: options.loggerFor("kube-controller-manager"),
           ...options.controllers,
+          settings: {
+            serviceAccountPrivateKey: options.security.serviceAccounts.signingKey.toString(),
+            ...options.controllers?.settings,
+          },
           onStarted: started.resolve,
         },
         ending.signal,

@@ -50,7 +50,7 @@ export interface Faults {
   clear(): void;
 }
 
-type Effect = (send: () => Promise<TransportResponse>, signal: AbortSignal | undefined) => Promise<TransportResponse>;
+type Effect = (send: () => Promise<TransportResponse>, request: TransportRequest) => Promise<TransportResponse>;
 
 interface Rule {
   readonly match: RequestMatch;
@@ -107,14 +107,15 @@ export function faults(options: FaultsOptions): Faults & { between(transport: Tr
     },
     delay: (match, by, given = {}) => {
       const [least, jitter] = [milliseconds(by), milliseconds(given.jitter ?? 0)];
-      return add(match, given, async (send, signal) => {
+      return add(match, given, async (send, { signal }) => {
         await activity.held(sleep(clock, least + random.next() * jitter, signal));
         return send();
       });
     },
     drop: (match, { when = "before", ...given } = {}) =>
-      add(match, given, async (send) => {
-        if (when === "after") await drained(await send());
+      add(match, given, async (send, request) => {
+        // A watch has no end to be waited for.
+        if (when === "after" && describe(request).verb !== "watch") await drained(await send());
         throw new ConnectionError("injected fault: the connection was lost");
       }),
     cutWatches: (match = {}) => {
@@ -134,7 +135,7 @@ export function faults(options: FaultsOptions): Faults & { between(transport: Tr
         return effects.reduceRight<() => Promise<TransportResponse>>(
           (next, { effect }) =>
             () =>
-              effect(next, request.signal),
+              effect(next, request),
           send,
         )();
       },

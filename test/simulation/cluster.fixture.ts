@@ -1,5 +1,5 @@
 import type { KubeObject, ResourceType } from "../../src/api/object.ts";
-import { adminClient, testServer } from "../../src/apiserver/server.fixture.ts";
+import { adminClient, SIGNING_KEY, testServer } from "../../src/apiserver/server.fixture.ts";
 import type { ApiServer } from "../../src/apiserver/server.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { type LogFields, type Logger, silentLogger } from "../../src/base/logger.ts";
@@ -43,6 +43,7 @@ export async function withCluster(
     random: systemRandom(),
     logger,
     ...options,
+    settings: { serviceAccountPrivateKey: SIGNING_KEY.toString(), ...options.settings },
   });
   try {
     await manager.started;
