@@ -54,8 +54,9 @@ describe("API servers on one etcd", { skip: withoutEtcd }, () => {
 
     const stop = new AbortController();
     const seen: string[] = [];
+    // From before the first write on.
+    const { metadata } = await clientB.resource(configMaps).list({ namespace: "default" });
     const watching = (async () => {
-      const { metadata } = await clientB.resource(configMaps).list({ namespace: "default" });
       const options = { namespace: "default", resourceVersion: metadata?.resourceVersion ?? "", signal: stop.signal };
       for await (const event of clientB.resource(configMaps).watch(options)) {
         seen.push(`${event.type} ${(event.object as KubeObject).metadata?.name}`);
