@@ -63,6 +63,9 @@ export function resourceEndpoints(options: {
       if (named) throw pathNotFound();
       if (info.verb !== "list" && info.verb !== "watch") throw methodNotSupported(resource.subject, info.verb);
     }
+    // A path that begins with `watch` says the verb, but not to every method.
+    if (info.verb === "watch" && context.request.method !== "GET")
+      throw methodNotSupported(resource.subject, info.verb);
     // Collections are posted to, objects are put and patched.
     const misplaced = named ? info.verb === "create" && !subresource : info.verb === "update" || info.verb === "patch";
     if (misplaced) throw methodNotSupported(resource.subject, info.verb);

@@ -324,6 +324,7 @@ test("configurations that can't be applied", () => {
   const prefix = "failed to create typed patch object (default/web; apps/v1, Kind=Deployment): ";
   const cases: [UnknownObject, number, string][] = [
     [{ ...config({}), kind: "Pod" }, 400, "invalid object type: apps/v1, Kind=Pod"],
+    [{ ...config({}), kind: { toString: "x" } as never }, 400, "invalid object type: apps/v1, Kind="],
     [{ ...config({}), apiVersion: "apps/v2" }, 400, "invalid object type: apps/v2, Kind=Deployment"],
     [config({}, { managedFields: [] }), 400, "metadata.managedFields must be nil"],
     [config({ foo: 1 }), 500, `${prefix}.spec.foo: field not declared in schema`],

@@ -56,13 +56,13 @@ export interface Applied {
  */
 export function applyPatch(request: ApplyRequest): Applied {
   const { expected, applied, manager } = request;
-  const gvk = `${applied.apiVersion ?? ""}, Kind=${applied.kind ?? ""}`;
+  const gvk = `${asText(applied.apiVersion)}, Kind=${asText(applied.kind)}`;
   if (applied.apiVersion !== apiVersionOf(expected) || applied.kind !== expected.kind) {
     throw badRequest(`invalid object type: ${gvk}`);
   }
   if (applied.metadata?.managedFields) throw badRequest("metadata.managedFields must be nil");
   const schema = expected.schema ?? schemaOf(expected);
-  const name = `${applied.metadata?.namespace ?? ""}/${applied.metadata?.name ?? ""}; ${gvk}`;
+  const name = `${asText(applied.metadata?.namespace)}/${asText(applied.metadata?.name)}; ${gvk}`;
   try {
     checkTyped(applied, schema);
   } catch (error) {
@@ -84,6 +84,9 @@ export function applyPatch(request: ApplyRequest): Applied {
     );
   }
 }
+
+/** What should be a text, and is not known to be one yet; anything else counts as none, as upstream's. */
+const asText = (value: unknown): string => (typeof value === "string" ? value : "");
 
 const failure = (message: string) =>
   new StatusError({

@@ -276,6 +276,16 @@ test("YAML", async () => {
   await assert.rejects(decode(Buffer.from(""), "text/plain", kinds.Pod, "Ignore"), RangeError);
 });
 
+test("halves of surrogate pairs are replaced, as Go does", async () => {
+  const text = String.raw`{"kind":"ConfigMap","apiVersion":"v1","data":{"a\ud800":"\ud83d\ude00\udc00","b":"\\ud800"}}`;
+  const data = { "a\ufffd": "\u{1f600}\ufffd", b: "\\ud800" };
+  assert.deepEqual(decodeText("ConfigMap", text).object["data"], data);
+  const repeated = text.replace('"kind"', '"kind":"ConfigMap","kind"');
+  assert.deepEqual(decodeText("ConfigMap", repeated, "Ignore").object["data"], data);
+  const yaml = await decode(Buffer.from(text), "application/yaml", kinds.ConfigMap, "Strict");
+  assert.deepEqual(yaml.object["data"], data);
+});
+
 test("a parsed value is left as it was", () => {
   const value = Object.freeze({
     spec: Object.freeze({ replicas: 1, extra: 1 }),

@@ -34,8 +34,22 @@ export function parseJson(text: string, findRepeatedKeys: boolean): ParsedJson {
     return new Parser(text).parse();
   }
   if (isTooDeep(value)) throw new JsonSyntaxError(TOO_DEEP);
-  if (!findRepeatedKeys || countColons(text) === countKeys(value)) return { value };
-  return new Parser(text).parse();
+  if (findRepeatedKeys && countColons(text) !== countKeys(value)) return new Parser(text).parse();
+  return { value: SURROGATE_ESCAPE.test(text) ? wellFormed(value) : value };
+}
+
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
+/** The value with U+FFFD for halves of surrogate pairs, as Go reads them: they exist in no other form of an object. */
+export function wellFormed(value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(wellFormed);
+  const result: Record<string, unknown> = {};
+  for (const key in value) {
+    setMember(result, key.toWellFormed(), wellFormed((value as Record<string, unknown>)[key]));
+  }
+  return result;
 }
 
 /** The colons outside of strings: as many as there are members written. */
@@ -189,7 +203,7 @@ class Parser {
       const character = this.#peek();
       if (character === "" || character < " ") this.#fail("in string literal");
       this.#at++;
-      if (character === '"') return value;
+      if (character === '"') return value.toWellFormed();
       if (character !== "\\") {
         value += character;
         continue;

@@ -99,9 +99,10 @@ function toJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toJson);
   if (value instanceof Map) {
     const object: Record<string, unknown> = Object.create(null);
-    for (const [key, member] of value) object[keyOf(key)] = toJson(member);
+    for (const [key, member] of value) object[keyOf(key).toWellFormed()] = toJson(member);
     return { ...object };
   }
+  if (typeof value === "string") return value.toWellFormed();
   if (value instanceof Uint8Array) return Buffer.from(value).toString();
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "number" && !Number.isFinite(value)) {

@@ -49,4 +49,15 @@ test("only the series of an event may change through events.k8s.io", () => {
     'reportingController: Invalid value: "y": field is immutable',
   ]);
   assert.deepEqual(change({ action: "Other" }, core), []);
+  const old = { ...sound, reportingInstance: "", series: {} };
+  assert.deepEqual(
+    texts(
+      event.validateUpdate!(
+        { ...sound, reportingInstance: undefined, series: { count: 0 } } as never,
+        old as never,
+        strict,
+      ),
+    ),
+    [],
+  );
 });

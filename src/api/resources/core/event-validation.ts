@@ -76,14 +76,21 @@ const FIXED = [
   "reportingInstance",
 ] as const satisfies readonly (keyof Event)[];
 
+/** A text that is empty in one version of the API is absent in the other. */
 export function validateEventUpdate(event: Event, old: Event, context: WriteContext): FieldError[] {
   if (!isStrict(context)) return [];
-  const errors = semanticEqual(event.series, old.series) ? [] : seriesErrors(event);
+  const errors = isSameSeries(event.series, old.series) ? [] : seriesErrors(event);
   for (const name of FIXED) {
-    if (semanticEqual(event[name], old[name])) continue;
+    if (semanticEqual(event[name] || undefined, old[name] || undefined)) continue;
     errors.push(invalid(name === "reportingComponent" ? "reportingController" : name, event[name], IMMUTABLE));
   }
   return errors;
+}
+
+/** One version of the API writes zeros that the other leaves out. */
+function isSameSeries(a: Event["series"], b: Event["series"]): boolean {
+  if (!a || !b) return !a === !b;
+  return (a.count ?? 0) === (b.count ?? 0) && (a.lastObservedTime || undefined) === (b.lastObservedTime || undefined);
 }
 
 function seriesErrors({ series }: Event): FieldError[] {
